@@ -1,0 +1,80 @@
+"""Names: the one place that builds the name of anything that belongs to a table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+LAYERS = ("raw", "clean", "curated", "core", "mart", "audit")
+STAGE_SCHEMA = "stage"
+_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class TableId:
+    """A table's name, `<layer>.<table>`; contract, SQL, suite, stage table and lake prefix all follow from it."""
+
+    layer: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.layer not in LAYERS:
+            raise ValueError(f"unknown layer {self.layer!r} in {self.layer}.{self.name}: one of {', '.join(LAYERS)}")
+        if not _NAME.match(self.name):
+            raise ValueError(f"table name {self.name!r} is not snake_case")
+
+    @classmethod
+    def parse(cls, text: str) -> TableId:
+        """Read `core.fact_sales`; raise ValueError with the layers that exist."""
+        layer, dot, name = text.partition(".")
+        if not dot:
+            raise ValueError(f"{text!r} is not <layer>.<table>, for example core.fact_sales")
+        return cls(layer, name)
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.name}"
+
+    @property
+    def contract_file(self) -> PurePosixPath:
+        return PurePosixPath("contracts", self.layer, f"{self.name}.yaml")
+
+    @property
+    def sql_file(self) -> PurePosixPath:
+        return PurePosixPath("sql", self.layer, f"{self.name}.sql")
+
+    @property
+    def suite_file(self) -> PurePosixPath:
+        return PurePosixPath("expectations", "suites", self.layer, f"{self.name}.json")
+
+    @property
+    def case_file(self) -> PurePosixPath:
+        return PurePosixPath("tests", "cases", self.layer, f"{self.name}.yaml")
+
+    @property
+    def stage(self) -> str:
+        """The table in which new rows wait for their audit."""
+        return f"{STAGE_SCHEMA}.{self.layer}__{self.name}"
+
+    @property
+    def pending(self) -> str:
+        """The queue of increment keys whose rows must be computed anew."""
+        return f"{STAGE_SCHEMA}.pending__{self.layer}__{self.name}"
+
+    @property
+    def changes(self) -> str:
+        """Before and after images of the rows that one merge touches."""
+        return f"{STAGE_SCHEMA}.changes__{self.layer}__{self.name}"
+
+    @property
+    def lake_prefix(self) -> str:
+        return f"{self.layer}/{self.name}"
+
+    @property
+    def quarantine_prefix(self) -> str:
+        return f"quarantine/{self.layer}/{self.name}"
+
+
+def physical_schema(schema: str, environment: str = "") -> str:
+    """The schema's name in an environment: `core` in production, `dev_core` in `dev`."""
+    return f"{environment}_{schema}" if environment else schema

@@ -1,0 +1,261 @@
+"""YAML (ODCS) to `Contract`: checked against the standard's JSON schema, and against what this house adds to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonschema
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.ids import TableId
+from contracts.model import (
+    DIMENSIONS,
+    SEVERITIES,
+    Column,
+    Contract,
+    Delivery,
+    Distribution,
+    Load,
+    Mask,
+    Normaliser,
+    Quality,
+    Reference,
+    RuleOverride,
+    Verdict,
+)
+from contracts.source import ContractError, Document, Key, read_document
+from contracts.types import ColumnType
+
+T = TypeVar("T")
+
+# Custom properties that this house knows, and the shape of each: any other one is an error.
+_TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
+    "load": TypeAdapter(Load),
+    "delivery": TypeAdapter(Delivery),
+    "distribution": TypeAdapter(Distribution),
+    "sortKey": TypeAdapter(tuple[str, ...]),
+    "thresholds": TypeAdapter(dict[str, float]),
+    "verdict": TypeAdapter(Verdict),
+}
+_COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
+    "mask": TypeAdapter(Mask),
+    "encode": TypeAdapter(str),
+    "source": TypeAdapter(str),
+    "formats": TypeAdapter(tuple[str, ...]),
+    "normalise": TypeAdapter(tuple[Normaliser, ...]),
+    "businessDateOf": TypeAdapter(str),
+    "default": TypeAdapter(str),
+    "rules": TypeAdapter(dict[str, RuleOverride]),
+}
+_RELATIONSHIP_PROPERTIES: dict[str, TypeAdapter[Any]] = {"rule": TypeAdapter(RuleOverride)}
+
+
+def read_contract(path: Path, *, file: str | None = None, validate: bool = True) -> Contract:
+    """Read one contract; raise ContractError that lists every fault with file and line.
+
+    `validate=False` leaves out the standard's JSON schema (slow, and `dw check` has run it); our own checks always run.
+    """
+    document = read_document(path, name=file)
+    faults = list(_schema_faults(document)) if validate else []
+    if faults:
+        raise ContractError(faults)
+    try:
+        contract = _Reader(document).contract()
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ContractError([f"{document.where()}: not the shape of a data contract ({error!r})"]) from error
+    return contract
+
+
+@cache
+def _validator() -> Any:
+    schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
+    return jsonschema.validators.validator_for(schema)(schema)
+
+
+def _schema_faults(document: Document) -> Iterable[str]:
+    errors = sorted(_validator().iter_errors(document.data), key=lambda e: [str(p) for p in e.absolute_path])
+    for error in errors:
+        leaf = jsonschema.exceptions.best_match([error]) or error
+        message = leaf.message if len(leaf.message) < 300 else leaf.message[:300] + " …"
+        yield document.fault(leaf.absolute_path, f"not valid ODCS: {message}")
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.data: dict[str, Any] = document.data
+        self.faults: list[str] = []
+
+    def contract(self) -> Contract:
+        data, fault = self.data, self._fault
+        table = self._try((), lambda: TableId.parse(data["id"])) or TableId("raw", "unknown")
+        if len(data.get("schema", [])) != 1:
+            raise ContractError([self.document.fault(("schema",), "a contract describes exactly one table")])
+        at: Key = ("schema", 0)
+        body = data["schema"][0]
+        if body["name"] != table.name:
+            fault((*at, "name"), f"schema name {body['name']!r} is not the table of id {data['id']!r}")
+        properties = body.get("properties") or []
+        if not properties:
+            fault(at, "the table has no columns")
+        custom = self._custom(body, at, _TABLE_PROPERTIES)
+        columns = tuple(self._column(p, (*at, "properties", i)) for i, p in enumerate(properties))
+        references = tuple(self._references(body, properties, at))
+        quality = tuple(self._quality(body, properties, at))
+        if "load" not in custom:
+            fault(at, "customProperties lack `load` (how new rows enter this table)")
+        contract = Contract(
+            table=table,
+            version=str(data["version"]),
+            status=data.get("status", "draft"),
+            title=data.get("name", table.name),
+            domain=data.get("domain", ""),
+            description=_one_line(body.get("description") or data.get("description", {}).get("purpose", "")),
+            grain=_one_line(body.get("dataGranularityDescription", "")),
+            columns=columns,
+            references=references,
+            quality=quality,
+            load=custom.get("load") or Load(strategy="replace"),
+            delivery=custom.get("delivery"),
+            distribution=custom.get("distribution") or Distribution(),
+            sort_key=custom.get("sortKey", ()),
+            thresholds=custom.get("thresholds", {}),
+            default_verdict=custom.get("verdict") or ("quarantine" if table.layer in ("raw", "clean") else "block"),
+            tags=tuple(data.get("tags") or ()),
+            file=self.document.file,
+        )
+        self._cross_check(contract, at)
+        if self.faults:
+            raise ContractError(self.faults)
+        return contract
+
+    def _column(self, body: dict[str, Any], at: Key) -> Column:
+        custom = self._custom(body, at, _COLUMN_PROPERTIES)
+        type_ = self._try((*at, "physicalType"), lambda: ColumnType.parse(body.get("physicalType", "")))
+        type_ = type_ or ColumnType("varchar", length=1)
+        logical = body.get("logicalType", type_.logical)
+        delivered_as_text = type_.is_text and logical in {"integer", "number", "boolean", "date", "timestamp"}
+        if logical != type_.logical and not (delivered_as_text and self.data["id"].startswith("raw.")):
+            self._fault((*at, "logicalType"), f"logical type {logical} does not go with physical type {type_}")
+        if not body.get("description"):
+            self._fault(at, f"column {body['name']!r} has no description")
+        return Column(
+            name=body["name"],
+            type=type_,
+            logical=logical,
+            description=_one_line(body.get("description", "")),
+            required=body.get("required", False) or body.get("primaryKey", False),
+            unique=body.get("unique", False),
+            key_position=body.get("primaryKeyPosition", 1) if body.get("primaryKey") else None,
+            options=body.get("logicalTypeOptions", {}),
+            enum=tuple(entry["value"] for entry in body.get("enum", ())),
+            classification=body.get("classification"),
+            mask=custom.get("mask"),
+            encode=custom.get("encode"),
+            source=custom.get("source"),
+            formats=custom.get("formats", ()),
+            normalise=custom.get("normalise", ()),
+            business_date_of=custom.get("businessDateOf"),
+            default=custom.get("default"),
+            overrides=custom.get("rules", {}),
+            examples=tuple(body.get("examples", ())),
+            where=self.document.where(at),
+        )
+
+    def _references(self, body: dict[str, Any], properties: list[Any], at: Key) -> Iterable[Reference]:
+        for i, relation in enumerate(body.get("relationships", ())):
+            here: Key = (*at, "relationships", i)
+            yield self._reference(_texts(relation["from"]), relation, here)
+        for i, column in enumerate(properties):
+            for j, relation in enumerate(column.get("relationships", ())):
+                yield self._reference([column["name"]], relation, (*at, "properties", i, "relationships", j))
+
+    def _reference(self, from_: list[str], relation: dict[str, Any], at: Key) -> Reference:
+        custom = self._custom(relation, at, _RELATIONSHIP_PROPERTIES)
+        targets = [to.rpartition(".") for to in _texts(relation["to"])]
+        tables = {table for table, _, _ in targets}
+        if len(tables) != 1 or len(targets) != len(from_):
+            self._fault(at, "a relationship goes from n columns to n columns of one table")
+        to = self._try(at, lambda: TableId.parse(targets[0][0])) or TableId("raw", "unknown")
+        columns = tuple(name.rpartition(".")[2] for name in from_)
+        override = custom.get("rule") or RuleOverride()
+        return Reference(columns, to, tuple(column for _, _, column in targets), override, at)
+
+    def _quality(self, body: dict[str, Any], properties: list[Any], at: Key) -> Iterable[Quality]:
+        lists = [((*at, "quality"), None, body)]
+        lists += [((*at, "properties", i, "quality"), p["name"], p) for i, p in enumerate(properties)]
+        for path, column, owner in lists:
+            for i, entry in enumerate(owner.get("quality", ())):
+                here = (*path, i)
+                if entry.get("dimension") not in DIMENSIONS:
+                    self._fault(here, f"a rule needs a dimension, one of {', '.join(DIMENSIONS)}")
+                if entry.get("severity", "critical") not in SEVERITIES:
+                    self._fault(here, f"severity {entry['severity']!r} is not one of {', '.join(SEVERITIES)}")
+                yield Quality(column, entry, self.document.where(here))
+
+    def _custom(self, body: dict[str, Any], at: Key, known: dict[str, TypeAdapter[Any]]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for i, entry in enumerate(body.get("customProperties") or ()):
+            here: Key = (*at, "customProperties", i)
+            name = entry["property"]
+            if name not in known:
+                self._fault(here, f"unknown custom property {name!r}; known here: {', '.join(sorted(known))}")
+                continue
+            try:
+                out[name] = known[name].validate_python(entry["value"])
+            except ValidationError as error:
+                for detail in error.errors():
+                    place = ".".join(str(part) for part in detail["loc"])
+                    self._fault((*here, "value", *detail["loc"]), f"{name}{place and ' ' + place}: {detail['msg']}")
+        return out
+
+    def _cross_check(self, contract: Contract, at: Key) -> None:
+        names = contract.names
+        for name in {n for n in names if names.count(n) > 1}:
+            self._fault(at, f"column {name!r} stands twice")
+        load = contract.load
+        used: list[str | None] = [
+            load.versioned_by,
+            load.date,
+            load.partition,
+            load.effective,
+            *load.sequence,
+            *load.tracked,
+        ]
+        used += [*load.overwrite, load.increment.key if load.increment else None]
+        used += [*contract.sort_key, contract.distribution.column, *(c for r in contract.references for c in r.columns)]
+        if load.strategy == "scd2":
+            used = [u for u in used if u not in (load.effective, *load.sequence)]
+        used += [c.business_date_of for c in contract.columns]
+        for name in sorted({u for u in used if u and u not in names}):
+            self._fault((*at, "customProperties"), f"column {name!r} is named but the table has no such column")
+        if load.strategy in ("append", "upsert", "scd2") and not contract.key:
+            self._fault(at, f"load strategy {load.strategy} needs a primary key")
+        for dimension in contract.thresholds:
+            if dimension not in DIMENSIONS:
+                self._fault(at, f"threshold for unknown dimension {dimension!r}")
+        if contract.table.layer == "raw" and contract.delivery is None:
+            self._fault(at, "a raw table needs the custom property `delivery` (file, format)")
+
+    def _fault(self, path: Key, message: str) -> None:
+        self.faults.append(self.document.fault(path, message))
+
+    def _try(self, path: Key, make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except ValueError as error:
+            self._fault(path, str(error))
+            return None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())
+
+
+def _texts(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)

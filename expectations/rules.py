@@ -1,0 +1,361 @@
+"""The rule record: what stands between a contract and every engine that checks it.
+
+One `Rule` compiles to a GX expectation (compiler), to a Polars predicate (predicates) and to SQL (predicates_sql).
+NULL means what it means in SQL everywhere: a comparison with NULL is neither kept nor broken, so only `not_null`
+and `condition`s that ask for it can fail on NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from contracts.model import Column, Contract, Quality, Reference, RuleOverride, Verdict
+from contracts.source import ContractError
+
+Kind = Literal[
+    # of one row: `verdict: quarantine` may move the row aside
+    "not_null",  # columns: 1
+    "parses_as",  # columns: 1; logical, formats: text that reads as a value of that logical type
+    "in_set",  # columns: 1; values
+    "matches",  # columns: 1; pattern (found anywhere in the text, as GX and SQL `~` do; anchor it yourself)
+    "between",  # columns: 1; min, max, min_exclusive, max_exclusive
+    "length",  # columns: 1; min, max in characters
+    "byte_length",  # columns: 1; max in bytes of UTF-8
+    "compare",  # columns: 2; operator one of < <= > >= = !=
+    "condition",  # columns it reads; sql: a boolean expression in the portable subset; broken where it is false
+    "foreign_key",  # columns: n; table, to_columns
+    "unique",  # columns: n; each row of a group of equal non-null keys breaks it
+    # of the whole table: never quarantines
+    "row_count",  # min, max
+    "columns",  # names: exactly these columns, in any order
+    "types",  # types: column name to physical type
+    "aggregate",  # columns: 1; function sum|mean|min|max|stddev|distinct_count; min, max
+    "sql",  # query: one number over ${table}; min, max
+]
+ROW_KINDS = frozenset(
+    {
+        "not_null",
+        "parses_as",
+        "in_set",
+        "matches",
+        "between",
+        "length",
+        "byte_length",
+        "compare",
+        "condition",
+        "foreign_key",
+        "unique",
+    }
+)
+COMPARE_OPERATORS = ("<", "<=", ">", ">=", "=", "!=")
+AGGREGATES = ("sum", "mean", "min", "max", "stddev", "distinct_count")
+_DIMENSION = {
+    "not_null": "completeness",
+    "parses_as": "conformity",
+    "in_set": "conformity",
+    "matches": "conformity",
+    "between": "conformity",
+    "length": "conformity",
+    "byte_length": "conformity",
+    "foreign_key": "consistency",
+    "unique": "uniqueness",
+    "columns": "conformity",
+    "types": "conformity",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One checkable promise. `id` is stable: `<layer>.<table>.<column>.<kind>` or the id that the contract gives.
+
+    `mostly` is the share of evaluated rows (non-null where NULL is neither) that must keep the rule.
+    """
+
+    id: str
+    kind: Kind
+    columns: tuple[str, ...]
+    args: dict[str, Any] = field(default_factory=dict)
+    dimension: str = "conformity"
+    severity: str = "critical"
+    verdict: Verdict = "block"
+    mostly: float = 1.0
+    description: str = ""
+    where: str = ""
+
+    @property
+    def of_row(self) -> bool:
+        """Whether single rows break this rule (and can be quarantined), rather than the table as a whole."""
+        return self.kind in ROW_KINDS
+
+
+def rules_of(contract: Contract) -> tuple[Rule, ...]:
+    """Every rule that a contract makes: those that follow from the schema first, then those written as `quality`.
+
+    Raises ContractError on an unknown rule, a verdict that the rule cannot have, a doubled id, or no rule at all.
+    """
+    faults: list[str] = []
+    rules = [*_schema_rules(contract)]
+    for quality in contract.quality:
+        try:
+            rules.append(_written_rule(contract, quality))
+        except ValueError as error:
+            faults.append(f"{quality.where}: {error}")
+    ids: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in ids:
+            faults.append(f"{rule.where}: rule id {rule.id} stands twice (also at {ids[rule.id].where})")
+        if rule.verdict == "quarantine" and not rule.of_row:
+            faults.append(
+                f"{rule.where}: {rule.id}: a {rule.kind} rule is about the whole table; only rules about "
+                "rows may quarantine"
+            )
+        for column in rule.columns:
+            if column not in contract.names:
+                faults.append(f"{rule.where}: {rule.id}: no column {column!r} in {contract.table}")
+        ids[rule.id] = rule
+    if not rules:
+        faults.append(f"{contract.file}:1: {contract.table} has no rule; a gate that checks nothing is an error")
+    if faults:
+        raise ContractError(faults)
+    return tuple(rules)
+
+
+def _schema_rules(contract: Contract) -> Iterator[Rule]:
+    table = str(contract.table)
+    where = f"{contract.file}:1"
+    yield Rule(
+        f"{table}.columns",
+        "columns",
+        (),
+        {"names": list(contract.names)},
+        "conformity",
+        where=where,
+        description="The table has exactly the columns of its contract",
+    )
+    if contract.table.layer != "raw":
+        types = {c.name: str(c.type) for c in contract.columns}
+        yield Rule(
+            f"{table}.types",
+            "types",
+            (),
+            {"types": types},
+            "conformity",
+            where=where,
+            description="Each column has the type of its contract",
+        )
+    for column in contract.columns:
+        yield from (_with_override(rule, column, contract) for rule in _column_rules(contract, column))
+    if contract.key and contract.table.layer != "raw":
+        yield Rule(
+            f"{table}.key.unique",
+            "unique",
+            contract.key,
+            {},
+            "uniqueness",
+            where=where,
+            description=f"One row per {', '.join(contract.key)}",
+        )
+    for reference in contract.references:
+        yield _reference_rule(contract, reference)
+
+
+def _column_rules(contract: Contract, column: Column) -> Iterator[Rule]:
+    def rule(kind: Kind, text: str, /, **args: Any) -> Rule:
+        return Rule(
+            f"{contract.table}.{column.name}.{kind}",
+            kind,
+            (column.name,),
+            args,
+            _DIMENSION[kind],
+            where=column.where,
+            description=text,
+        )
+
+    options, name = column.options, column.name
+    if column.required:
+        yield rule("not_null", f"{name} is always there")
+    if column.type.is_text:
+        yield rule("byte_length", f"{name} fits {column.type} (bytes)", max=column.type.length)
+    if contract.table.layer == "raw" and column.logical != column.type.logical:
+        yield rule(
+            "parses_as", f"{name} reads as {column.logical}", logical=column.logical, formats=list(column.formats)
+        )
+    if column.enum:
+        yield rule("in_set", f"{name} is one of the known values", values=list(column.enum))
+    if "pattern" in options:
+        yield rule("matches", f"{name} has the form {options['pattern']}", pattern=options["pattern"])
+    if {"minLength", "maxLength"} & options.keys():
+        yield rule(
+            "length", f"{name} has an allowed length", min=options.get("minLength"), max=options.get("maxLength")
+        )
+    if {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"} & options.keys():
+        low = options.get("minimum", options.get("exclusiveMinimum"))
+        high = options.get("maximum", options.get("exclusiveMaximum"))
+        yield rule(
+            "between",
+            f"{name} lies in its range",
+            min=low,
+            max=high,
+            min_exclusive="exclusiveMinimum" in options,
+            max_exclusive="exclusiveMaximum" in options,
+        )
+    if column.unique:
+        yield rule("unique", f"{name} is unique")
+
+
+def _with_override(rule: Rule, column: Column, contract: Contract) -> Rule:
+    return _overridden(rule, column.overrides.get(rule.kind), contract)
+
+
+def _overridden(rule: Rule, override: RuleOverride | None, contract: Contract) -> Rule:
+    override = override or RuleOverride()
+    verdict = override.verdict or contract.default_verdict
+    return Rule(
+        rule.id,
+        rule.kind,
+        rule.columns,
+        rule.args,
+        override.dimension or rule.dimension,
+        override.severity or ("warning" if verdict == "warn" else "critical"),
+        verdict,
+        override.mostly or 1.0,
+        rule.description,
+        rule.where,
+    )
+
+
+def _reference_rule(contract: Contract, reference: Reference) -> Rule:
+    columns = ", ".join(reference.columns)
+    rule = Rule(
+        f"{contract.table}.{'_'.join(reference.columns)}.foreign_key",
+        "foreign_key",
+        reference.columns,
+        {"table": str(reference.to), "to_columns": list(reference.to_columns)},
+        "consistency",
+        where=f"{contract.file}:1",
+        description=f"{columns} exists in {reference.to}",
+    )
+    return _overridden(rule, reference.override, contract)
+
+
+def _written_rule(contract: Contract, quality: Quality) -> Rule:
+    body, column = quality.body, quality.column
+    custom = {entry["property"]: entry["value"] for entry in body.get("customProperties", ())}
+    unknown = custom.keys() - {"verdict", "mostly"}
+    if unknown:
+        raise ValueError(f"unknown custom property {sorted(unknown)[0]!r} of a rule; known: verdict, mostly")
+    kind, columns, args, mostly = _written_kind(body, column, contract)
+    label = body.get("id") or body.get("name")
+    if not label:
+        raise ValueError("a written rule needs an `id`")
+    verdict = custom.get("verdict") or (contract.default_verdict if kind in ROW_KINDS else "block")
+    if verdict not in ("block", "quarantine", "warn"):
+        raise ValueError(f"unknown verdict {verdict!r}; one of block, quarantine, warn")
+    return Rule(
+        f"{contract.table}.{label}",
+        kind,
+        columns,
+        args,
+        body["dimension"],
+        body.get("severity", "warning" if verdict == "warn" else "critical"),
+        verdict,
+        float(custom.get("mostly", mostly)),
+        " ".join(str(body.get("description", "")).split()),
+        quality.where,
+    )
+
+
+def _written_kind(
+    body: dict[str, Any], column: str | None, contract: Contract
+) -> tuple[Kind, tuple[str, ...], dict[str, Any], float]:
+    type_ = body.get("type", "library")
+    if type_ == "custom":
+        return _custom_kind(body, column)
+    if type_ == "sql":
+        query = body["query"].replace("${column}", column or "${column}")
+        return "sql", (), {"query": query, **_bounds(body)}, 1.0
+    if type_ == "text":
+        raise ValueError("a rule of type text cannot be checked; put it into the description")
+    metric, arguments = body["metric"], body.get("arguments", {})
+    if metric == "rowCount":
+        return "row_count", (), _bounds(body), 1.0
+    columns = (column,) if column else tuple(arguments.get("properties", ()))
+    if not columns:
+        raise ValueError(f"metric {metric} needs a column (or arguments.properties at table level)")
+    mostly = _mostly(body)
+    if metric in ("nullValues", "missingValues"):
+        return "not_null", columns, {}, mostly
+    if metric == "duplicateValues":
+        return "unique", columns, {}, mostly
+    if "validValues" in arguments:
+        return "in_set", columns, {"values": list(arguments["validValues"])}, mostly
+    if "pattern" in arguments:
+        return "matches", columns, {"pattern": arguments["pattern"]}, mostly
+    raise ValueError("metric invalidValues needs arguments.validValues or arguments.pattern")
+
+
+_CUSTOM: dict[str, tuple[set[str], set[str]]] = {  # kind: required arguments, optional arguments
+    "compare": ({"columns", "operator"}, set()),
+    "condition": ({"sql"}, {"columns"}),
+    "aggregate": ({"function"}, {"min", "max"}),
+    "between": (set(), {"min", "max", "min_exclusive", "max_exclusive"}),
+    "matches": ({"pattern"}, set()),
+    "in_set": ({"values"}, set()),
+    "unique": ({"columns"}, set()),
+}
+
+
+def _custom_kind(body: dict[str, Any], column: str | None) -> tuple[Kind, tuple[str, ...], dict[str, Any], float]:
+    """`engine: warehouse`, `implementation: {rule: <kind>, ...arguments}`: what ODCS's library has no metric for."""
+    if body.get("engine") != "warehouse" or not isinstance(body.get("implementation"), dict):
+        raise ValueError("a custom rule has `engine: warehouse` and an `implementation` with the key `rule`")
+    args = dict(body["implementation"])
+    kind = args.pop("rule", None)
+    if kind not in _CUSTOM:
+        raise ValueError(f"unknown rule {kind!r}; one of {', '.join(sorted(_CUSTOM))}")
+    required, optional = _CUSTOM[kind]
+    if missing := required - args.keys():
+        raise ValueError(f"rule {kind} needs {', '.join(sorted(missing))}")
+    if unknown := args.keys() - required - optional:
+        raise ValueError(f"rule {kind} has no argument {sorted(unknown)[0]!r}")
+    columns = tuple(args.pop("columns", ())) or ((column,) if column else ())
+    if kind != "condition" and not columns:
+        raise ValueError(f"rule {kind} needs a column")
+    if kind == "compare" and (len(columns) != 2 or args["operator"] not in COMPARE_OPERATORS):
+        raise ValueError(f"rule compare needs two columns and an operator of {' '.join(COMPARE_OPERATORS)}")
+    if kind == "aggregate" and args["function"] not in AGGREGATES:
+        raise ValueError(f"unknown aggregate {args['function']!r}; one of {', '.join(AGGREGATES)}")
+    return kind, columns, args, 1.0
+
+
+def _bounds(body: dict[str, Any]) -> dict[str, Any]:
+    """ODCS operators as an interval; exclusive bounds are said so."""
+    if "mustBe" in body:
+        return {"min": body["mustBe"], "max": body["mustBe"]}
+    if "mustBeBetween" in body:
+        low, high = body["mustBeBetween"]
+        return {"min": low, "max": high}
+    if "mustBeGreaterOrEqualTo" in body:
+        return {"min": body["mustBeGreaterOrEqualTo"]}
+    if "mustBeGreaterThan" in body:
+        return {"min": body["mustBeGreaterThan"], "min_exclusive": True}
+    if "mustBeLessOrEqualTo" in body:
+        return {"max": body["mustBeLessOrEqualTo"]}
+    if "mustBeLessThan" in body:
+        return {"max": body["mustBeLessThan"], "max_exclusive": True}
+    raise ValueError(
+        "the rule needs one of mustBe, mustBeBetween, mustBeGreaterThan, mustBeGreaterOrEqualTo, "
+        "mustBeLessThan, mustBeLessOrEqualTo"
+    )
+
+
+def _mostly(body: dict[str, Any]) -> float:
+    """The share that must keep a rule: `mustBe: 0` is all, `mustBeLessOrEqualTo: 5, unit: percent` is 95 %."""
+    bounds = _bounds(body)
+    if bounds == {"min": 0, "max": 0}:
+        return 1.0
+    if body.get("unit") == "percent" and bounds.keys() == {"max"}:
+        return 1 - float(bounds["max"]) / 100
+    raise ValueError("a count of bad values must be 0, or mustBeLessOrEqualTo n with unit percent")
