@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 LAYERS = ("raw", "clean", "curated", "core", "mart", "audit")
 STAGE_SCHEMA = "stage"
-_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -21,7 +21,7 @@ class TableId:
     def __post_init__(self) -> None:
         if self.layer not in LAYERS:
             raise ValueError(f"unknown layer {self.layer!r} in {self.layer}.{self.name}: one of {', '.join(LAYERS)}")
-        if not _NAME.match(self.name):
+        if not _NAME.fullmatch(self.name):
             raise ValueError(f"table name {self.name!r} is not snake_case")
 
     @classmethod
@@ -60,6 +60,11 @@ class TableId:
     def pending(self) -> str:
         """The queue of increment keys whose rows must be computed anew."""
         return f"{STAGE_SCHEMA}.pending__{self.layer}__{self.name}"
+
+    @property
+    def taken(self) -> str:
+        """The keys that a build has taken out of the queue and that the publish of that build will settle."""
+        return f"{STAGE_SCHEMA}.taken__{self.layer}__{self.name}"
 
     @property
     def changes(self) -> str:

@@ -113,13 +113,13 @@ class RuleOverride(Strict):
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key: `columns` here hold values of `to_columns` of table `to`."""
+    """A foreign key: `columns` here hold values of `to_columns` of table `to`; `where` is file:line."""
 
     columns: tuple[str, ...]
     to: TableId
     to_columns: tuple[str, ...]
     override: RuleOverride
-    path: tuple[str | int, ...]
+    where: str
 
 
 @dataclass(frozen=True)

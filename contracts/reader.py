@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
@@ -78,11 +79,33 @@ def _validator() -> Any:
 
 
 def _schema_faults(document: Document) -> Iterable[str]:
-    errors = sorted(_validator().iter_errors(document.data), key=lambda e: [str(p) for p in e.absolute_path])
-    for error in errors:
+    """What the standard's JSON schema says, each fault once and at its own line.
+
+    An object with any fault has unknown ("unevaluated") keys for the schema too; those are told only where no other
+    fault explains them.
+    """
+    unknown: dict[Key, bool] = {}
+    others: dict[tuple[Key, str], None] = {}
+    for error in _validator().iter_errors(document.data):
         leaf = jsonschema.exceptions.best_match([error]) or error
-        message = leaf.message if len(leaf.message) < 300 else leaf.message[:300] + " …"
-        yield document.fault(leaf.absolute_path, f"not valid ODCS: {message}")
+        at: Key = tuple(leaf.absolute_path)
+        keys = re.findall(r"'([^']*)'", leaf.message)
+        if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):
+            certain = leaf.validator == "additionalProperties"
+            unknown |= {(*at, key): certain or unknown.get((*at, key), False) for key in keys}
+        else:
+            message = leaf.message if len(leaf.message) < 300 else leaf.message[:300] + " …"
+            if leaf.validator == "required" and leaf.message.startswith("'map'") and "logicalType" not in leaf.instance:
+                # The schema asks "if logicalType is map", which holds where there is none.
+                message = "'logicalType' is a required property"
+            others[at, message] = None
+    explained = {at[:i] for at, _ in others for i in range(len(at))}
+    faults = [
+        *others,
+        *((at, f"unknown key {at[-1]!r}") for at, certain in unknown.items() if certain or at[:-1] not in explained),
+    ]
+    for at, message in sorted(faults, key=lambda fault: document.line(fault[0])):
+        yield document.fault(at, f"not valid ODCS: {message}")
 
 
 class _Reader:
@@ -93,7 +116,9 @@ class _Reader:
 
     def contract(self) -> Contract:
         data, fault = self.data, self._fault
-        table = self._try((), lambda: TableId.parse(data["id"])) or TableId("raw", "unknown")
+        table = self._try(("id",), lambda: TableId.parse(data["id"]))
+        if table is None:
+            raise ContractError(self.faults)
         if len(data.get("schema", [])) != 1:
             raise ContractError([self.document.fault(("schema",), "a contract describes exactly one table")])
         at: Key = ("schema", 0)
@@ -107,7 +132,7 @@ class _Reader:
         columns = tuple(self._column(p, (*at, "properties", i)) for i, p in enumerate(properties))
         references = tuple(self._references(body, properties, at))
         quality = tuple(self._quality(body, properties, at))
-        if "load" not in custom:
+        if not any(entry["property"] == "load" for entry in body.get("customProperties") or ()):
             fault(at, "customProperties lack `load` (how new rows enter this table)")
         contract = Contract(
             table=table,
@@ -137,8 +162,9 @@ class _Reader:
     def _column(self, body: dict[str, Any], at: Key) -> Column:
         custom = self._custom(body, at, _COLUMN_PROPERTIES)
         type_ = self._try((*at, "physicalType"), lambda: ColumnType.parse(body.get("physicalType", "")))
-        type_ = type_ or ColumnType("varchar", length=1)
-        logical = body.get("logicalType", type_.logical)
+        logical = body.get("logicalType", type_.logical if type_ else "string")
+        if type_ is None:
+            type_, logical = ColumnType("varchar", length=1), "string"
         delivered_as_text = type_.is_text and logical in {"integer", "number", "boolean", "date", "timestamp"}
         if logical != type_.logical and not (delivered_as_text and self.data["id"].startswith("raw.")):
             self._fault((*at, "logicalType"), f"logical type {logical} does not go with physical type {type_}")
@@ -184,7 +210,7 @@ class _Reader:
         to = self._try(at, lambda: TableId.parse(targets[0][0])) or TableId("raw", "unknown")
         columns = tuple(name.rpartition(".")[2] for name in from_)
         override = custom.get("rule") or RuleOverride()
-        return Reference(columns, to, tuple(column for _, _, column in targets), override, at)
+        return Reference(columns, to, tuple(column for _, _, column in targets), override, self.document.where(at))
 
     def _quality(self, body: dict[str, Any], properties: list[Any], at: Key) -> Iterable[Quality]:
         lists = [((*at, "quality"), None, body)]

@@ -49,11 +49,11 @@ class Registry(Mapping[TableId, Contract]):
             for reference in contract.references:
                 target = self._contracts.get(reference.to)
                 if target is None:
-                    yield f"{contract.file}:1: a relationship names {reference.to}, which has no contract"
+                    yield f"{reference.where}: a relationship names {reference.to}, which has no contract"
                     continue
                 for column in reference.to_columns:
                     if column not in target.names:
-                        yield f"{contract.file}:1: a relationship names {reference.to}.{column}, which does not exist"
+                        yield f"{reference.where}: a relationship names {reference.to}.{column}, which does not exist"
             increment = contract.load.increment
             for source in increment.sources if increment else ():
                 if TableId.parse(source) not in self._contracts:

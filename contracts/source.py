@@ -27,10 +27,14 @@ class Document:
 
     def where(self, path: Iterable[str | int] = ()) -> str:
         """`file:line` of the value at path, or of its nearest parent that has a line."""
+        return f"{self.file}:{self.line(path)}"
+
+    def line(self, path: Iterable[str | int] = ()) -> int:
+        """The line that `where` names."""
         key = tuple(path)
         while key and key not in self._lines:
             key = key[:-1]
-        return f"{self.file}:{self._lines.get(key, 1)}"
+        return self._lines.get(key, 1)
 
     def fault(self, path: Iterable[str | int], message: str) -> str:
         return f"{self.where(path)}: {message}"
@@ -48,6 +52,8 @@ def read_document(path: Path, *, name: str | None = None) -> Document:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ContractError([f"{file}:{line}: not valid YAML: {error.problem}"]) from error
+    except yaml.YAMLError as error:
+        raise ContractError([f"{file}:1: not valid YAML: {' '.join(str(error).split())}"]) from error
     if node is None:
         raise ContractError([f"{file}:1: the file is empty"])
     lines: dict[Key, int] = {}
@@ -71,6 +77,10 @@ def _plain(node: yaml.Node, at: Key, lines: dict[Key, int], faults: list[str], f
         return out
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*at, i), lines, faults, file, loader) for i, item in enumerate(node.value)]
-    value = loader.construct_object(node)
-    # ODCS knows dates as text only; YAML would turn them into objects that JSON Schema refuses.
-    return node.value if not isinstance(value, str | int | float | bool | None) else value
+    # All else stays text: ODCS knows dates as text only, and YAML would make objects that JSON Schema refuses.
+    if node.tag.rpartition(":")[2] not in ("null", "bool", "int", "float"):
+        return node.value
+    try:
+        return loader.construct_object(node)
+    except (ValueError, KeyError):  # tagged as what it is not
+        return node.value

@@ -1,0 +1,55 @@
+# Two commands matter: `make run` and `make test`. Each does all set-up; a second run is quick.
+PYTHON ?= python3
+BIN := .venv/bin
+# Telemetry of third parties stays off in everything that make starts.
+export DO_NOT_TRACK := 1
+
+.PHONY: help run test lint format lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: .venv/ready ## Generate a delivery of three days and load it, from files to marts
+	$(BIN)/dw generate
+	$(BIN)/dw run
+
+test: .venv/ready-test ## Lint, types, contracts, SQL and all tests
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+lint: .venv/ready-test ## The checks of pre-commit: style, types, import layers, contracts and SQL
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/dw check
+
+format: .venv/ready-test ## Format the code and write the generated suites anew
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/dw check --write
+
+lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile pyproject.toml --upgrade -o requirements.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile pyproject.toml --extra test -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
+
+clean: ## Remove the local warehouse and lake (not the environment)
+	rm -rf .warehouse
+
+.venv/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/ready: requirements.lock pyproject.toml | .venv/uv
+	@echo "Installing into .venv …"
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@touch $@
+
+.venv/ready-test: requirements-test.lock .venv/ready
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-test.lock
+	@touch $@

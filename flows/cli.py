@@ -1,0 +1,169 @@
+"""The command line `dw`. Heavy libraries are imported by the command that needs them, so that help is quick."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="dw",
+    help="An e-commerce data warehouse: contracts, gates, history and merges, on AWS and whole on a laptop.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Engine(StrEnum):
+    """For whom SQL is rendered."""
+
+    redshift = "redshift"
+    duckdb = "duckdb"
+    spark = "spark"
+
+
+class Part(StrEnum):
+    """Which SQL of a table: its SELECT, its CREATE TABLE, or the statements that build and publish it."""
+
+    select = "select"
+    ddl = "ddl"
+    merge = "merge"
+
+
+class Preset(StrEnum):
+    """Sizes of a generated delivery."""
+
+    dev = "dev"
+    full = "full"
+
+
+@app.command(epilog="Example: dw generate --size dev --seed 7")
+def generate(
+    size: Annotated[Preset, typer.Option(help="dev: 5,000 orders in 3 days; full: 500,000 in 400 days")] = Preset.dev,
+    seed: Annotated[int, typer.Option(help="the same seed and size give the same files, byte for byte")] = 7,
+    first_day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="the first delivery day")] = datetime(
+        2026, 1, 5
+    ),
+    out: Annotated[Path | None, typer.Option(help="the folder; default: the inbox of this warehouse")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace another delivery that lies there")] = False,
+) -> None:
+    """Write a made-up delivery with known defects into the inbox."""
+    from flows import show
+    from tasks.generate import Size, generate_delivery
+    from tasks.settings import Settings
+
+    root = out or Settings().inbox
+    chosen = Size.dev() if size is Preset.dev else Size.full()
+    with show.status("Generating"):
+        delivery = generate_delivery(root, size=chosen, seed=seed, first_day=first_day.date(), overwrite=overwrite)
+    show.generated(delivery)
+
+
+@app.command(epilog="Example: dw run --source online-retail --path online_retail_II.csv")
+def run(
+    day: Annotated[
+        list[datetime] | None, typer.Option(formats=["%Y-%m-%d"], help="only this delivery (may be repeated)")
+    ] = None,
+    source: Annotated[str, typer.Option(help="whose data: shop, or a source that is mapped into our tables")] = "shop",
+    path: Annotated[list[Path] | None, typer.Option(help="a file of the source (may be repeated)")] = None,
+) -> None:
+    """Load every delivery of the inbox: files to marts, each layer behind its gate. Safe to repeat."""
+    from flows import run_command
+
+    days = [d.date() for d in day] if day else None
+    if run_command.run(source, days, path or []):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: dw check")
+def check(
+    write: Annotated[bool, typer.Option("--write", help="write stale generated suites anew")] = False,
+) -> None:
+    """Check contracts, rules, SQL and generated suites; exit 1 with file and line of every fault."""
+    from flows import inspect_commands
+
+    if inspect_commands.check(write=write):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: dw render core.fact_sales --engine duckdb --part merge")
+def render(
+    table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")],
+    engine: Annotated[Engine, typer.Option(help="the dialect to print")] = Engine.redshift,
+    part: Annotated[Part, typer.Option(help="which statements")] = Part.select,
+) -> None:
+    """Print the SQL that makes a table, as an engine gets it."""
+    from flows import inspect_commands
+
+    inspect_commands.render(table, engine.value, part.value)
+
+
+@app.command(epilog='Example: dw query "select * from mart.executive_kpi_daily order by kpi_date"')
+def query(
+    sql: Annotated[str, typer.Argument(help="one query, in the dialect of the warehouse at hand (locally DuckDB)")],
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+    limit: Annotated[int, typer.Option(min=1, help="show at most this many rows")] = 50,
+    csv: Annotated[bool, typer.Option("--csv", help="print all rows as CSV")] = False,
+) -> None:
+    """Ask the warehouse; it is opened read-only."""
+    from flows import inspect_commands
+
+    inspect_commands.query(sql, source, None if csv else limit)
+
+
+@app.command(epilog="Example: dw explain mart.finance_daily_revenue")
+def explain(table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")]) -> None:
+    """Tell a table's story: meaning, grain, load, columns and where they come from, rules, readers."""
+    from flows import inspect_commands
+
+    inspect_commands.explain(table)
+
+
+def main() -> None:
+    """Run `dw`; every failure is one clear paragraph on standard error and a non-zero exit."""
+    debug = bool(os.environ.get("DW_DEBUG"))
+    if not debug:
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        _fail("stopped; what was published stays, the rest is taken up by the next run", 130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except Exception as error:
+        if debug:
+            raise
+        _fail(_paragraph(error), 1)
+
+
+def _paragraph(error: Exception) -> str:
+    from contracts.source import ContractError
+    from sql.dialect import SqlError
+
+    if isinstance(error, ContractError | SqlError):
+        return f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''} found:\n" + "\n".join(error.faults)
+    known = {"WarehouseError", "WarehouseBusy", "GateBlocked", "UnreadableFile", "PublishRefused", "LedgerImbalance"}
+    text = str(error) or type(error).__name__
+    if type(error).__name__ in known or isinstance(error, ValueError | OSError):
+        return text
+    return f"unexpected {type(error).__name__}: {text} (DW_DEBUG=1 shows where)"
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"dw: {message}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

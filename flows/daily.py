@@ -1,0 +1,52 @@
+"""The daily flow: one delivery from the inbox to the marts. Order of work only; the work is in tasks."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from prefect import flow, task
+
+from tasks import delivery as work
+from tasks.report import RunReport
+from tasks.sources import settings_for
+from tasks.workspace import Workspace, workspace
+
+
+def _space(source: str) -> Workspace:
+    return workspace(settings_for(source))
+
+
+@task(task_run_name="find-{delivery}")
+def find(source: str, delivery: date) -> list[str]:
+    """The delivery's files, parents before children."""
+    return work.find(_space(source), delivery)
+
+
+@task(task_run_name="ingest-{delivery}-{file}")
+def ingest(source: str, delivery: date, file: str) -> None:
+    """Land, clean, gate and load one file."""
+    work.ingest(_space(source), file)
+
+
+@task(task_run_name="build-{delivery}")
+def build(source: str, delivery: date) -> None:
+    """Curated, core and mart tables, each staged, gated and published."""
+    work.curate_and_build(_space(source), delivery)
+
+
+@task(task_run_name="finish-{delivery}")
+def finish(source: str, delivery: date) -> None:
+    """Reconcile, score, and build what reads the audit tables."""
+    work.finish(_space(source), delivery)
+
+
+@flow(name="daily", flow_run_name="daily-{source}-{delivery}")
+def daily(delivery: date, source: str = "shop") -> RunReport:
+    """Load the delivery of one day: every file, then every table that the files changed."""
+    space = _space(source)
+    space.begin()
+    for file in find(source, delivery):
+        ingest(source, delivery, file)
+    build(source, delivery)
+    finish(source, delivery)
+    return space.report

@@ -1,0 +1,164 @@
+"""The commands that read: `dw check`, `render`, `query`, `explain`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import sqlglot
+from rich.syntax import Syntax
+from rich.table import Table
+
+from contracts.ids import TableId
+from contracts.model import Contract
+from contracts.registry import Registry
+from contracts.source import ContractError
+from expectations.rules import rules_of
+from flows.show import console
+from sql import ddl, merge
+from sql.dialect import SqlError, to_duckdb, to_redshift, to_spark
+from sql.graph import Graph
+from tasks.settings import Settings
+from tasks.sources import settings_for
+
+
+def check(*, write: bool) -> bool:
+    """Check the whole repository; prints every fault, returns whether there was one."""
+    root = Settings().repository
+    try:
+        registry = Registry.read(root, validate=True)
+        rules = {contract.table: rules_of(contract) for contract in registry.values()}
+        graph = Graph.read(root, registry)
+    except (ContractError, SqlError) as error:
+        return _faults(error.faults)
+    from expectations.compiler import stale_suites, write_suites
+    from sql.lint import lint
+    from tasks.warehouse.duckdb import DuckDBWarehouse
+
+    with DuckDBWarehouse(None) as empty:
+        for statement in ddl.create_all(registry.values()):
+            empty.execute(statement)
+        faults = lint(root, registry, graph, empty.explain)
+    if write:
+        for path in write_suites(root, registry):
+            console.print(f"written: {path}")
+    faults += stale_suites(root, registry)
+    if faults:
+        return _faults(faults)
+    count = sum(len(r) for r in rules.values())
+    console.print(f"{len(registry)} contracts with {count} rules, {len(graph.tables)} SELECTs, suites fresh: no fault.")
+    return False
+
+
+def _faults(faults: list[str]) -> bool:
+    for fault in faults:
+        sys.stderr.write(fault + "\n")
+    sys.stderr.write(f"dw check: {len(faults)} fault{'s' if len(faults) > 1 else ''}\n")
+    return True
+
+
+def render(name: str, engine: str, part: str) -> None:
+    """Print a table's SQL for one engine."""
+    registry, graph, contract = _open(name)
+    for text in _statements(contract, registry, graph, part):
+        shown = {"duckdb": to_duckdb, "spark": to_spark, "redshift": to_redshift}[engine](text)
+        if engine != "redshift" or part != "select":
+            shown = sqlglot.transpile(shown, read=engine, write=engine, pretty=True)[0]
+        _print_sql(shown + ";")
+
+
+def _statements(contract: Contract, registry: Registry, graph: Graph, part: str) -> list[str]:
+    if part == "ddl":
+        return [ddl.create_table(contract)]
+    if part == "select":
+        return [graph.text(contract.table).strip()]
+    if contract.table in graph.tables:
+        built = merge.build_stage(contract, graph, registry, full=False)
+    else:
+        built = [*merge.empty_stage(contract), *merge.load_stage_dedupe(contract)]
+    return [s.sql for s in [*built, *merge.publish(contract, registry, graph, full=False)]]
+
+
+def _print_sql(text: str) -> None:
+    if console.is_terminal:
+        console.print(Syntax(text, "sql", background_color="default", word_wrap=True))
+    else:
+        sys.stdout.write(text + "\n")
+
+
+def query(sql: str, source: str, limit: int | None) -> None:
+    """Run one query in the warehouse's own dialect and print its rows."""
+    from tasks.warehouse import open_warehouse
+
+    with open_warehouse(settings_for(source), read_only=True) as warehouse:
+        frame = warehouse.native(sql)
+    if limit is None:
+        sys.stdout.write(frame.write_csv())
+        return
+    table = Table(*frame.columns)
+    for row in frame.head(limit).iter_rows():
+        table.add_row(*("" if v is None else str(v) for v in row))
+    console.print(table)
+    more = f" (the first {limit:,} are shown; --limit or --csv for more)" if frame.height > limit else ""
+    console.print(f"{frame.height:,} row{'s' if frame.height != 1 else ''}{more}")
+
+
+def explain(name: str) -> None:
+    """Print what a table means, how it is made, and what is checked."""
+    registry, graph, contract = _open(name)
+    made = contract.table in graph.tables
+    console.print(f"[bold]{contract.table}[/] {contract.version} · {contract.title} · {contract.domain}")
+    console.print(contract.description)
+    console.print(f"[bold]Grain[/]    {contract.grain}")
+    console.print(f"[bold]Load[/]     {_load(contract)}")
+    if made:
+        console.print(f"[bold]Reads[/]    {_list(graph.upstream(contract.table))}")
+    console.print(f"[bold]Read by[/]  {_list(graph.downstream(contract.table))}")
+    console.print(f"[bold]Files[/]    {contract.file}{f', {contract.table.sql_file}' if made else ''}")
+    columns = Table("column", "type", "", "meaning", *(["made of"] if made else []))
+    sources = _sources(graph, registry, contract) if made else {}
+    for column in contract.columns:
+        marks = [
+            m for m, on in (("key", column.key_position), ("required", column.required), ("PII", column.mask)) if on
+        ]
+        made_of = [", ".join(sources.get(column.name, []))] if made else []
+        columns.add_row(column.name, str(column.type), " ".join(marks), column.description, *made_of)
+    console.print(columns)
+    rules = Table("rule", "verdict", "dimension", "what is checked")
+    for rule in rules_of(contract):
+        label = rule.id.removeprefix(f"{contract.table}.")
+        rules.add_row(label, rule.verdict, rule.dimension, rule.description)
+    console.print(rules)
+
+
+def _sources(graph: Graph, registry: Registry, contract: Contract) -> dict[str, list[str]]:
+    from sql.lineage import upstream_columns
+
+    return {
+        column.name: [
+            f"{table}.{name}" for table, name in sorted(upstream_columns(graph, registry, contract.table, column.name))
+        ]
+        for column in contract.columns
+    }
+
+
+def _load(contract: Contract) -> str:
+    load = contract.load
+    parts = [load.strategy]
+    if contract.key:
+        parts.append(f"by {', '.join(contract.key)}")
+    if load.versioned_by:
+        parts.append(f"the later {load.versioned_by} wins")
+    if load.increment:
+        parts.append(f"computed anew per {load.increment.key} that changed")
+    return ", ".join(parts)
+
+
+def _list(tables: Iterable[TableId]) -> str:
+    return ", ".join(sorted(str(t) for t in tables)) or "nothing"
+
+
+def _open(name: str) -> tuple[Registry, Graph, Contract]:
+    root = Settings().repository
+    registry = Registry.read(root)
+    return registry, Graph.read(root, registry), registry[TableId.parse(name)]

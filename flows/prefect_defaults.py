@@ -1,0 +1,32 @@
+"""Prefect's settings for a run in one process; import this before prefect, which reads its settings at import.
+
+What stands in the environment already wins: in production the worker's own settings do.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # The in-process server needs long to start on a small machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # Else the last task runs are not recorded before the process ends.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.2",
+    # Else every argument of every task is hashed.
+    "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_CLI_COLORS": "false",
+}
+
+
+def set_defaults(home: Path) -> None:
+    """Fill in what the environment does not say; Prefect's own database lies in `home`."""
+    for name, value in {**_DEFAULTS, "PREFECT_HOME": str(home / "prefect")}.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,57 @@
+"""`dw run`: deliveries one after the other in this process, progress on the way, the account at the end."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from flows import show
+from flows.prefect_defaults import set_defaults
+from tasks.batches import deliveries
+from tasks.report import RunReport
+from tasks.sources import DEFAULT, SOURCES, settings_for
+from tasks.workspace import close_all, workspace
+
+
+def run(source: str, days: list[date] | None, files: list[Path]) -> bool:
+    """Run the daily flow per delivery; returns whether anything failed."""
+    settings = settings_for(source)
+    if files and source == DEFAULT:
+        raise ValueError(f"--path goes with a source that maps files: --source {' or '.join(SOURCES)}")
+    if files:
+        with show.status(f"Mapping {', '.join(f.name for f in files)}"):
+            mapped = SOURCES[source].deliver(settings, files)
+        show.mapped(mapped)
+    found = deliveries(settings.inbox)
+    chosen = found if days is None else days
+    if not chosen:
+        hint = "`dw generate` makes one" if source == DEFAULT else f"`dw run --source {source} --path FILE` maps one"
+        raise ValueError(f"no delivery in {settings.inbox}; {hint}")
+    if unknown := [d.isoformat() for d in chosen if d not in found]:
+        raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
+    try:
+        return _run(source, chosen)
+    finally:
+        close_all()
+
+
+def _run(source: str, days: list[date]) -> bool:
+    settings = settings_for(source)
+    space = workspace(settings)
+    total = RunReport()
+    with show.progress(len(days), len(space.graph.tables)) as on_step:
+        on_step("start", "Prefect, Great Expectations and the warehouse")
+        set_defaults(settings.home)
+        # Imported here: Prefect reads its settings when it is imported, and takes seconds.
+        with total.stage("start"):
+            from flows.daily import daily
+
+            space.on_step = on_step
+            space.loader.begin(space.run_id)
+        for day in days:
+            total.merge(daily(day, source))
+        with total.stage("docs"):
+            on_step("docs", "Data Docs")
+            docs = space.gate.publish(settings.data_docs) if total.gates else settings.data_docs / "index.html"
+    show.summary(total, settings, docs)
+    return bool(total.failures)

@@ -1,0 +1,72 @@
+"""Batches: what lies in the inbox. A batch is a table, a delivery date and the content of one file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from contracts.model import Contract
+
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One delivered file of one table. `batch_id` follows from table, delivery date and content alone."""
+
+    contract: Contract
+    delivery: date
+    path: Path
+    content_hash: str
+    bytes: int
+
+    @property
+    def batch_id(self) -> str:
+        name = f"{self.contract.table}|{self.delivery.isoformat()}|{self.content_hash}"
+        return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """One delivery: its batches in the contracts' order, files that no contract expects, tables without a file."""
+
+    batches: tuple[Batch, ...]
+    unexpected: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def deliveries(inbox: Path) -> list[date]:
+    """The delivery dates for which the inbox has a folder `YYYY-MM-DD`, oldest first."""
+    if not inbox.is_dir():
+        return []
+    return sorted(date.fromisoformat(p.name) for p in inbox.iterdir() if p.is_dir() and _DAY.match(p.name))
+
+
+def read_inbox(inbox: Path, delivery: date, contracts: Iterable[Contract]) -> Inbox:
+    """Find a delivery's files by the name that each raw contract gives (`orders.csv.gz`, also `orders.2.csv.gz`)."""
+    folder = inbox / delivery.isoformat()
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    batches: list[Batch] = []
+    missing: list[str] = []
+    taken: set[Path] = set()
+    for contract in contracts:
+        if contract.delivery is None:
+            continue
+        stem, _, ending = contract.delivery.file.partition(".")
+        pattern = re.compile(rf"^{re.escape(stem)}(\.[\w-]+)?\.{re.escape(ending)}$")
+        mine = [p for p in files if pattern.match(p.name)]
+        batches += [_batch(contract, delivery, p) for p in mine]
+        taken.update(mine)
+        if not mine:
+            missing.append(contract.delivery.file)
+    return Inbox(tuple(batches), tuple(p for p in files if p not in taken), tuple(missing))
+
+
+def _batch(contract: Contract, delivery: date, path: Path) -> Batch:
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return Batch(contract, delivery, path, digest, path.stat().st_size)

@@ -1,0 +1,67 @@
+"""Lake transforms: `sql/curated/<table>.sql` over the lake's Parquet files, for the keys that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from contracts.ids import TableId
+from contracts.model import Contract
+from contracts.registry import Registry
+from sql.dialect import to_redshift
+from sql.graph import Graph
+from sql.increment import scoped
+from tasks import ledger
+from tasks.lake import FolderLake, batch_key
+from tasks.warehouse import Warehouse
+from tasks.warehouse.duckdb import DuckDBWarehouse
+
+
+def transform(
+    table: TableId,
+    taken: pl.DataFrame,
+    *,
+    registry: Registry,
+    graph: Graph,
+    lake: FolderLake,
+    warehouse: Warehouse,
+    delivery: date,
+    run: str,
+) -> Path:
+    """Compute the rows of the taken keys of a curated table from the lake and write them there; returns the file.
+
+    Reads the batches that the ledger calls loaded, so that a file which no transaction published does not count.
+    """
+    contract = registry[table]
+    with DuckDBWarehouse(None) as engine:
+        for source in sorted(graph.upstream(table)):
+            lake_view = f"lake.{source.layer}__{source.name}"
+            engine.execute(f"CREATE SCHEMA IF NOT EXISTS {source.layer}")
+            engine.view_parquet(lake_view, _files(registry[source], lake, warehouse), registry[source])
+            engine.execute(f"CREATE VIEW {source} AS {_latest(registry[source], lake_view)}")
+        engine.view_frame(table.taken, taken)
+        rows = engine.query(to_redshift(scoped(graph.select(table), contract, registry)))
+    return lake.put_frame(batch_key(table.lake_prefix, delivery, run, "rows.parquet"), rows.lazy())
+
+
+def _files(source: Contract, lake: FolderLake, warehouse: Warehouse) -> list[Path]:
+    # The ledger knows the clean table by the raw table whose file came.
+    raw = str(TableId("raw", source.table.name))
+    batches = ledger.loaded_batches_of(warehouse, raw)
+    paths = [lake.path(batch_key(source.table.lake_prefix, day, batch, "rows.parquet")) for batch, day in batches]
+    return [p for p in paths if p.exists()]
+
+
+def _latest(source: Contract, lake_view: str) -> str:
+    """The rows of a clean table that stand: batches may hold a row again, and the greatest (version, hash) wins."""
+    columns = ", ".join(_quoted(source.names))
+    order = ", ".join(f"{c} DESC NULLS LAST" for c in _quoted(c for c in (source.load.versioned_by, "row_hash") if c))
+    rank = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(_quoted(source.key))} ORDER BY {order}) AS row_rank"
+    return f"SELECT {columns} FROM (SELECT {columns}, {rank} FROM {lake_view}) AS ranked WHERE row_rank = 1"
+
+
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f'"{name}"' for name in names]

@@ -1,0 +1,226 @@
+"""The steps of one delivery, as plain functions on a workspace: find, ingest, build, score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from graphlib import TopologicalSorter
+
+from contracts.ids import TableId
+from contracts.model import Contract
+from contracts.registry import Registry
+from expectations.verdicts import GateBlocked
+from tasks import ledger, quality, reconcile
+from tasks.batches import Batch, read_inbox
+from tasks.clean import Cleaned, clean_batch
+from tasks.curate import transform
+from tasks.lake import batch_key
+from tasks.ledger import Entry, LedgerImbalance
+from tasks.load import Counts, PublishRefused
+from tasks.reading import UnreadableFile
+from tasks.workspace import Workspace
+
+
+def find(space: Workspace, delivery: date) -> list[str]:
+    """The files that the inbox holds for a day, parents before children; what is unexpected or missing is told."""
+    report = space.report
+    contracts = list(delivered_order(space.registry))
+    inbox = read_inbox(space.settings.inbox, delivery, contracts)
+    day = delivery.isoformat()
+    for path in inbox.unexpected:
+        report.warnings.append(f"{day}/{path.name}: no raw contract expects this file; it was left alone")
+    for contract in contracts:
+        if contract.delivery and contract.delivery.required and contract.delivery.file in inbox.missing:
+            report.failures.append(f"{day}: {contract.delivery.file} was not delivered ({contract.table} requires it)")
+    space.inbox = inbox
+    return [batch.path.name for batch in inbox.batches]
+
+
+def delivered_order(registry: Registry) -> Iterable[Contract]:
+    """The raw contracts, so that the tables a clean table refers to come before it."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for contract in registry.layer("clean"):
+        parents = {r.to.name for r in contract.references if r.to.layer == "clean"} - {contract.table.name}
+        sorter.add(contract.table.name, *sorted(parents))
+    for name in sorter.static_order():
+        if TableId("raw", name) in registry:
+            yield registry[TableId("raw", name)]
+
+
+def ingest(space: Workspace, file: str) -> Entry | None:
+    """Take one file of the inbox to its clean table, or set it aside with the reason; None if it is loaded already.
+
+    What is wrong with one file stops that file only.
+    """
+    report, loader = space.report, space.loader
+    batch = next(b for b in space.inbox.batches if b.path.name == file)
+    raw = batch.contract
+    clean = space.registry[TableId("clean", raw.table.name)]
+    label = f"{batch.delivery.isoformat()}/{batch.path.name}"
+    if ledger.loaded(space.warehouse, [batch.batch_id]):
+        report.already_loaded.append(label)
+        return None
+    try:
+        with report.stage("clean"):
+            space.on_step("clean", label)
+            cleaned = clean_batch(
+                batch,
+                clean,
+                lake=space.lake,
+                gate=space.gate,
+                scratch=space.settings.scratch,
+                timezone=space.settings.shop_timezone,
+                run_id=space.run_id,
+            )
+        report.gates += cleaned.gates
+        entries: list[Entry] = []
+
+        def publish(counts: Counts) -> None:
+            entry = _loaded_entry(space, cleaned, clean, counts)
+            ledger.record(space.warehouse, entry)
+            quality.record_results(space.warehouse, cleaned.gates, loader.run_at)
+            quality.record_quarantine(space.warehouse, cleaned, space.run_id, loader.run_at, str(space.lake.root))
+            entries.append(entry)
+
+        with report.stage("load"):
+            space.on_step("load", label)
+            _, gate = loader.load_batch(clean, [cleaned.clean_file], batch.batch_id, publish)
+        report.gates.append(gate)
+    except (UnreadableFile, GateBlocked, PublishRefused, LedgerImbalance) as error:
+        return _reject(space, batch, str(error))
+    if cleaned.ignored_columns:
+        names = ", ".join(cleaned.ignored_columns)
+        report.warnings.append(f"{label}: columns that {raw.file} does not have were left in the raw file: {names}")
+    report.entries.append(entries[0])
+    return entries[0]
+
+
+def curate_and_build(space: Workspace, delivery: date) -> None:
+    """Carry what changed into curated, core and mart tables, in the SQL's order; a blocked table stops its readers."""
+    report = space.report
+    blocked: dict[TableId, TableId] = {}
+    for table in space.graph.order():
+        cause = next((blocked[u] for u in sorted(space.graph.upstream(table)) if u in blocked), None)
+        if cause is not None:
+            blocked[table] = cause
+            report.failures.append(f"{table}: not built, because {cause} is blocked; it stays as it was")
+            continue
+        if not space.loader.is_pending(table):
+            continue
+        try:
+            build_table(space, table, delivery)
+        except (GateBlocked, PublishRefused) as error:
+            blocked[table] = table
+            report.failures.append(str(error))
+            if isinstance(error, GateBlocked):
+                report.gates.append(error.result)
+
+
+def build_table(space: Workspace, table: TableId, delivery: date) -> None:
+    """Build one table from its pending keys; a curated table by way of the lake and its own gate there."""
+    report = space.report
+    space.on_step(table.layer, str(table))
+    with report.stage(table.layer):
+        if table.layer == "curated":
+            taken = space.loader.take(table)
+            path = transform(
+                table,
+                taken,
+                registry=space.registry,
+                graph=space.graph,
+                lake=space.lake,
+                warehouse=space.warehouse,
+                delivery=delivery,
+                run=space.run_id,
+            )
+            counts, gate = space.loader.publish_curated(table, path)
+        else:
+            counts, gate = space.loader.build(table)
+    report.gates.append(gate)
+    report.builds[str(table)] = report.builds.get(str(table), Counts()) + counts
+
+
+def finish(space: Workspace, delivery: date) -> None:
+    """Reconcile and score what the delivery brought, then build the marts that read the audit tables.
+
+    A delivery that brought nothing new writes nothing.
+    """
+    report = space.report
+    if not (report.entries or report.builds):
+        return
+    at = space.loader.run_at
+    with report.stage("score"):
+        space.on_step("score", delivery.isoformat())
+        with space.warehouse.transaction():
+            report.failures += reconcile.record(space.warehouse, space.run_id, at)
+            quality.record_scores(space.warehouse, space.registry, space.run_id, delivery, at)
+            quality.enqueue_readers(space.warehouse, space.registry, space.graph)
+    curate_and_build(space, delivery)
+
+
+def _loaded_entry(space: Workspace, cleaned: Cleaned, clean: Contract, counts: Counts) -> Entry:
+    if counts.staged != cleaned.accepted:
+        raise LedgerImbalance(
+            f"{clean.table}: the lake file {cleaned.clean_file.name} has {cleaned.accepted} rows, but {counts.staged} "
+            "reached the warehouse; nothing of the batch was loaded"
+        )
+    return _entry(
+        space,
+        cleaned.batch,
+        delivered_rows=cleaned.delivered,
+        loaded_rows=counts.loaded,
+        duplicate_rows=cleaned.duplicate + counts.duplicate,
+        quarantined_rows=cleaned.quarantined,
+        status="loaded",
+        error=None,
+    )
+
+
+def _entry(
+    space: Workspace,
+    batch: Batch,
+    *,
+    delivered_rows: int = 0,
+    loaded_rows: int = 0,
+    duplicate_rows: int = 0,
+    quarantined_rows: int = 0,
+    status: str,
+    error: str | None,
+) -> Entry:
+    return Entry(
+        batch_id=batch.batch_id,
+        run_id=space.run_id,
+        source=space.settings.source,
+        table_name=str(batch.contract.table),
+        delivery_date=batch.delivery,
+        file_name=batch.path.name,
+        content_hash=batch.content_hash,
+        bytes=batch.bytes,
+        delivered_rows=delivered_rows,
+        loaded_rows=loaded_rows,
+        duplicate_rows=duplicate_rows,
+        quarantined_rows=quarantined_rows,
+        excluded_rows=0,
+        status=status,
+        error=error,
+        contract_version=batch.contract.version,
+        loaded_at=space.loader.run_at,
+    )
+
+
+def _reject(space: Workspace, batch: Batch, reason: str) -> Entry:
+    """Set a whole file aside, with the reason beside it and in the ledger; the next run tries it again."""
+    space.report.failures.append(f"{batch.delivery.isoformat()}/{batch.path.name}: rejected. {reason}")
+    table, day = batch.contract.table, batch.delivery
+    note = {"file": batch.path.name, "content_hash": batch.content_hash, "table": str(table), "reason": reason}
+    folder = table.quarantine_prefix
+    space.lake.put_file(batch_key(folder, day, batch.batch_id, batch.path.name), batch.path)
+    text = json.dumps(note, indent=2, ensure_ascii=False)
+    space.lake.put_text(batch_key(folder, day, batch.batch_id, "rejected.json"), text)
+    entry = _entry(space, batch, status="rejected", error=reason)
+    if not ledger.is_rejected_as(space.warehouse, entry):
+        with space.warehouse.transaction():
+            ledger.record(space.warehouse, entry)
+    space.report.entries.append(entry)
+    return entry

@@ -1,0 +1,88 @@
+"""A realistic delivery of files: ten tables over some days, and a label for each planted defect.
+
+The same seed, size and first day give the same bytes. Per day and table there is one file
+`<YYYY-MM-DD>/<table>.<ext>`; a table with nothing to tell on a day has no file. Beside the days stand `defects.parquet`
+(the labels) and `delivery.json` (what the folder was made of).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from tasks.generate import entities, orders, stock, vocabulary, web, write
+from tasks.generate.dirt import Soiled, soil
+from tasks.generate.plan import Plan, Size
+
+__all__ = ["Delivery", "Size", "generate_delivery"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What was written: path and row count (duplicates included) per day and table, and the number of labels."""
+
+    root: Path
+    days: list[date]
+    files: dict[tuple[date, str], Path]
+    rows: dict[tuple[date, str], int]
+    defects: int
+
+
+def generate_delivery(
+    root: Path,
+    *,
+    size: Size | None = None,
+    seed: int = 7,
+    first_day: date = date(2026, 1, 5),
+    overwrite: bool = False,
+    on_progress: Callable[[str, int], None] | None = None,
+) -> Delivery:
+    """Writes a delivery of the given size (default: `Size.dev()`) below `root`; tells each table's rows once written.
+
+    A folder that holds another delivery, or files that are none, is refused with a ValueError unless `overwrite`.
+    """
+    plan = Plan(size or Size.dev(), seed, first_day)
+    write.prepare(root, plan, overwrite=overwrite)
+    soiled = _draw(plan)
+    files: dict[tuple[date, str], Path] = {}
+    rows: dict[tuple[date, str], int] = {}
+    for table in write.EXTENSIONS:
+        count = 0
+        # Popped, so that a table's memory is free again once it is written.
+        for index, part in write.by_day(soiled.frames.pop(table), soiled.extra.pop(table, None), plan.size.days):
+            day = plan.dates[index]
+            path = root / write.file_name(table, day)
+            write.write_file(path, part)
+            files[day, table], rows[day, table] = path, part.height
+            count += part.height
+        if on_progress:
+            on_progress(table, count)
+    defects = write.labels(plan, soiled.labels)
+    write.write_file(root / write.LABELS, defects)
+    return Delivery(root, plan.dates, files, rows, defects.height)
+
+
+def _draw(plan: Plan) -> Soiled:
+    """All tables of the plan, with their defects."""
+    geography = vocabulary.draw_geography(plan)
+    home = entities.homes(plan, geography)
+    products, prices = entities.products(plan)
+    book = orders.sales(plan, home, geography, prices)
+    back = orders.returns(plan, book)
+    return soil(
+        plan,
+        {
+            "customers": entities.customers(plan, geography, home, book.late_registered(plan)),
+            "products": products,
+            "orders": orders.orders(plan, book, geography),
+            "order_items": orders.order_items(book),
+            "payments": orders.payments(plan, book),
+            "refunds": orders.refunds(plan, book, back),
+            "inventory_movements": stock.inventory_movements(plan, book, back),
+            "web_events": web.web_events(plan, book),
+            "fx_rates": entities.fx_rates(plan),
+            "postal_codes": entities.postal_codes(geography),
+        },
+    )

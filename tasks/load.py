@@ -1,0 +1,177 @@
+"""Stage, audit, publish: how rows enter any table of the warehouse, each table in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from contracts.ids import TableId
+from contracts.model import Contract
+from contracts.registry import Registry
+from expectations.rules import Rule
+from sql import ddl, merge
+from sql.graph import Graph
+from tasks.quality import record_results
+from tasks.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from expectations.gate import Gate, GateResult
+
+
+class PublishRefused(RuntimeError):
+    """A check before the merge found rows that must not be merged (NULL in a key, too many keys closed)."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of one publish: `staged` came, of these `duplicate` stood already; the rest is what changed the table."""
+
+    staged: int = 0
+    duplicate: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def loaded(self) -> int:
+        return self.staged - self.duplicate
+
+    def __add__(self, other: Counts) -> Counts:
+        mine, theirs = astuple(self), astuple(other)
+        return Counts(*(a + b for a, b in zip(mine, theirs, strict=True)))
+
+
+@dataclass
+class Loader:
+    """What a publish needs at hand: the warehouse, all contracts, the graph of the SQL, the gate when it is needed."""
+
+    warehouse: Warehouse
+    registry: Registry
+    graph: Graph
+    gate: Callable[[], Gate]
+    run_id: str
+    run_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+
+    def begin(self, run_id: str) -> None:
+        """What is recorded from now on belongs to this run."""
+        self.run_id, self.run_at = run_id, datetime.now(UTC).replace(tzinfo=None)
+
+    def ensure_ready(self) -> None:
+        """Create schemas, tables and queues that are not there yet, and drop what an interrupted run left behind."""
+        for statement in ddl.create_all(self.registry.values()):
+            self.warehouse.execute(statement)
+        # Stage and change tables belong to one publish; the queues of keys must stay.
+        for contract in self.registry.values():
+            for name in (contract.table.stage, contract.table.changes):
+                self.warehouse.execute(ddl.drop_table(name))
+
+    def load_batch(
+        self, contract: Contract, files: Sequence[Path], batch_id: str, on_publish: Callable[[Counts], None]
+    ) -> tuple[Counts, GateResult]:
+        """Load a clean batch's files; `on_publish` writes the ledger inside the transaction that publishes them."""
+        warehouse, stage = self.warehouse, contract.table.stage
+        with warehouse.transaction():
+            self._run(merge.empty_stage(contract))
+            warehouse.load_parquet(stage, contract.names, files)
+            staged = self._count(stage, contract)
+            self._run(merge.load_stage_dedupe(contract))
+            fresh = self._count(stage, contract)
+        result = self._audit(contract, batch_id, only=lambda rule: checked_in_warehouse(contract, rule))
+        with warehouse.transaction():
+            counts = self._publish(contract, Counts(staged=staged, duplicate=staged - fresh), full=False)
+            record_results(warehouse, [result], self.run_at)
+            on_publish(counts)
+        return counts, result
+
+    def is_pending(self, table: TableId) -> bool:
+        """Whether an upstream change waits to be carried into the table."""
+        return bool(self.warehouse.scalar(merge.queue_length(self.registry[table])) > 0)
+
+    def build(self, table: TableId, *, full: bool = False) -> tuple[Counts, GateResult]:
+        """Compute a core or mart table's pending rows (all of them if `full`), audit and publish them."""
+        contract = self.registry[table]
+        started = time.perf_counter()
+        with self.warehouse.transaction():
+            self._run(merge.build_stage(contract, self.graph, self.registry, full=full))
+            staged = self._count(table.stage, contract)
+        result = self._audit(contract, "", only=None)
+        result.raise_if_blocked()
+        return self._publish_build(contract, staged, result, started, full=full), result
+
+    def take(self, table: TableId) -> pl.DataFrame:
+        """Take the pending keys of a curated table for one build: a frame of the increment key."""
+        contract = self.registry[table]
+        with self.warehouse.transaction():
+            self._run(merge.take(contract))
+        return self.warehouse.query(f"SELECT * FROM {table.taken}")
+
+    def publish_curated(self, table: TableId, file: Path) -> tuple[Counts, GateResult]:
+        """Publish the file that a lake transform wrote for the taken keys of a curated table; it is gated as a file."""
+        contract = self.registry[table]
+        started = time.perf_counter()
+        result = self.gate().check_frame(contract, pl.scan_parquet(file), run_id=self.run_id, batch_id="")
+        result.raise_if_blocked()
+        with self.warehouse.transaction():
+            self._run(merge.empty_stage(contract))
+            self.warehouse.load_parquet(contract.table.stage, contract.names, [file])
+            staged = self._count(contract.table.stage, contract)
+        return self._publish_build(contract, staged, result, started, full=False), result
+
+    def _audit(self, contract: Contract, batch_id: str, only: Callable[[Rule], bool] | None) -> GateResult:
+        return self.gate().check_relation(
+            contract, contract.table.stage, self.warehouse.query, run_id=self.run_id, batch_id=batch_id, only=only
+        )
+
+    def _publish_build(
+        self, contract: Contract, staged: int, result: GateResult, started: float, *, full: bool
+    ) -> Counts:
+        with self.warehouse.transaction():
+            counts = self._publish(contract, Counts(staged=staged), full=full)
+            record_results(self.warehouse, [result], self.run_at)
+            self._record_build(contract.table, counts, time.perf_counter() - started)
+        return counts
+
+    def _publish(self, contract: Contract, counts: Counts, *, full: bool) -> Counts:
+        for statement in merge.publish(contract, self.registry, self.graph, full=full):
+            if statement.step == "check":
+                found = self.warehouse.scalar(statement.sql)
+                if found:
+                    raise PublishRefused(f"{statement.note} ({found} found); {contract.table} stays as it was")
+            elif statement.step == "count":
+                changed = [int(n) for n in self.warehouse.query(statement.sql).row(0)]
+                counts = Counts(counts.staged, counts.duplicate, *changed)
+            else:
+                self._run([statement])
+        return counts
+
+    def _run(self, statements: Sequence[merge.Statement]) -> None:
+        for statement in statements:
+            self.warehouse.execute(statement.sql, run_at=self.run_at)
+
+    def _count(self, relation: str, contract: Contract) -> int:
+        # A scanned column, not count(*): DuckDB once counted rows that no scan could see.
+        return int(self.warehouse.scalar(f'SELECT COUNT("{contract.key[0]}") FROM {relation}')) if contract.key else 0
+
+    def _record_build(self, table: TableId, counts: Counts, seconds: float) -> None:
+        row = {
+            "run_id": self.run_id,
+            "table_name": str(table),
+            "staged_rows": counts.staged,
+            "inserted_rows": counts.inserted,
+            "updated_rows": counts.updated,
+            "deleted_rows": counts.deleted,
+            "seconds": round(seconds, 3),
+            "built_at": self.run_at,
+        }
+        self.warehouse.insert_rows("audit.table_build", list(row), [row])
+
+
+def checked_in_warehouse(contract: Contract, rule: Rule) -> bool:
+    """Rules of a clean table that need the warehouse: references to other tables, and the key after deduplication."""
+    return rule.kind == "foreign_key" or (rule.kind == "unique" and rule.columns == contract.key)

@@ -1,0 +1,122 @@
+"""Raw text to typed, normalised, deduplicated rows: the whole of it follows from the raw and the clean contract."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import polars_hash as plh
+
+from contracts.model import Column, Contract, Normaliser
+from contracts.polars_types import polars_schema
+from expectations.parsing import parse
+from tasks.reading import LINE
+
+SHARED = ("row_hash", "delivery_date", "batch_id", LINE)
+BROKEN_TYPES = "broken_types"
+_NULL = "\x00"
+_SEPARATOR = "\x1f"
+
+
+def blank_to_null(rows: pl.LazyFrame, raw: Contract) -> pl.LazyFrame:
+    """Delivered text as the raw gate sees it: a blank field is NULL."""
+    return rows.with_columns(
+        pl.when(pl.col(c).str.strip_chars() == "").then(None).otherwise(pl.col(c)).alias(c) for c in raw.names
+    )
+
+
+def to_clean(
+    rows: pl.LazyFrame, raw: Contract, clean: Contract, *, delivery: date, batch_id: str, timezone: str
+) -> pl.LazyFrame:
+    """Rows of the clean contract's columns, and `broken_types`: columns whose text the clean type cannot hold.
+
+    Takes blank_to_null rows (text columns and source_line); one row out for each row in.
+    """
+    own = [c for c in clean.columns if c.name not in SHARED]
+    parsed = [c for c in own if c.business_date_of is None]
+    typed = rows.select(LINE, *(_typed(c, raw) for c in parsed), _broken_types(parsed, raw))
+    dates = [
+        pl.col(c.business_date_of).dt.replace_time_zone("UTC").dt.convert_time_zone(timezone).dt.date().alias(c.name)
+        for c in own
+        if c.business_date_of is not None
+    ]
+    shared = [
+        _row_hash([c.name for c in parsed]),
+        pl.lit(delivery, dtype=pl.Date).alias("delivery_date"),
+        pl.lit(batch_id).alias("batch_id"),
+    ]
+    schema = polars_schema(clean)
+    return (
+        typed.with_columns(dates)
+        .with_columns(shared)
+        .select(*(pl.col(name).cast(type_) for name, type_ in schema.items()), BROKEN_TYPES)
+    )
+
+
+def _typed(column: Column, raw: Contract) -> pl.Expr:
+    delivered = raw.by_name[column.source or column.name]
+    text = normalised(pl.col(delivered.name), column.normalise)
+    value = text if column.type.is_text else parse(text, delivered.logical, delivered.formats, column.type)
+    if column.default is not None:
+        missing = pl.lit(column.default)
+        value = value.fill_null(missing if column.type.is_text else parse(missing, column.logical, (), column.type))
+    return value.alias(column.name)
+
+
+def _broken_types(columns: list[Column], raw: Contract) -> pl.Expr:
+    """Names of the columns that hold text which is not a value of the clean type (too large, too many decimals)."""
+    checks = []
+    for column in columns:
+        if column.type.is_text:
+            continue
+        delivered = raw.by_name[column.source or column.name]
+        text = normalised(pl.col(delivered.name), column.normalise)
+        lost = text.is_not_null() & parse(text, delivered.logical, delivered.formats, column.type).is_null()
+        checks.append(pl.when(lost).then(pl.lit(column.name)))
+    if not checks:
+        return pl.lit([], dtype=pl.List(pl.String)).alias(BROKEN_TYPES)
+    return pl.concat_list(checks).list.drop_nulls().alias(BROKEN_TYPES)
+
+
+def normalised(text: pl.Expr, steps: tuple[Normaliser, ...]) -> pl.Expr:
+    """Text after the contract's normalisers, in their order."""
+    for step in steps:
+        text = _NORMALISERS[step](text)
+    return text
+
+
+_NORMALISERS = {
+    "trim": lambda text: text.str.strip_chars(),
+    "collapse_space": lambda text: text.str.replace_all(r"\s+", " "),
+    "lower": lambda text: text.str.to_lowercase(),
+    "upper": lambda text: text.str.to_uppercase(),
+    "title": lambda text: text.str.to_titlecase(),
+    "empty_to_null": lambda text: pl.when(text != "").then(text),
+    "digits": lambda text: text.str.replace_all(r"[^0-9+]", ""),
+}
+
+
+def _row_hash(columns: list[str]) -> pl.Expr:
+    """MD5 of the business columns as text; NULL is told from the empty text."""
+    joined = plh.concat_str([pl.col(c).cast(pl.String).fill_null(_NULL) for c in columns], separator=_SEPARATOR)
+    return joined.nchash.md5().alias("row_hash")
+
+
+def duplicate_lines(rows: pl.LazyFrame, clean: Contract) -> pl.Series:
+    """The `source_line`s of rows that lose to another row of the same key.
+
+    The greatest (`versionedBy`, `row_hash`) stays, of equals the first line: the warehouse decides by the same order.
+    """
+    key = pl.struct(clean.key)
+    # Hashes of all keys, sorted, cost far less than a group-by on text; only colliding ones are looked at again.
+    hashes = rows.select(key.hash().alias("hash")).collect(engine="streaming").get_column("hash").sort()
+    doubled = hashes.filter(hashes == hashes.shift(1)).unique()
+    if doubled.is_empty():
+        return pl.Series(LINE, [], dtype=pl.Int64)
+    version = [clean.load.versioned_by] if clean.load.versioned_by else []
+    columns = [*dict.fromkeys([*clean.key, *version, "row_hash", LINE])]
+    suspects = rows.filter(key.hash().is_in(doubled.implode())).select(columns).collect(engine="streaming")
+    order = [*version, "row_hash", LINE]
+    ordered = suspects.sort(order, descending=[*(True for _ in version), True, False])
+    winners = ordered.unique(subset=list(clean.key), keep="first", maintain_order=True)
+    return suspects.join(winners, on=LINE, how="anti").get_column(LINE)

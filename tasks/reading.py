@@ -1,0 +1,234 @@
+"""A delivered file to a frame of text columns: each readable row with its line, each malformed one with the reason."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import json
+import shutil
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from contracts.model import Contract, Delivery
+
+LINE = "source_line"
+_CHUNK = 8 << 20
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole cannot be taken in; the message says which file, what is wrong and what was expected."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a file holds.
+
+    `rows`: `source_line` and the contract's columns as text. `malformed`: source_line, text, reason.
+    `source_line` counts records from 1, a CSV's header included. `ignored`: columns that the contract does not have.
+    """
+
+    rows: pl.LazyFrame
+    malformed: pl.DataFrame
+    ignored: tuple[str, ...] = ()
+
+
+def read_delivered(path: Path, contract: Contract, scratch: Path) -> Delivered:
+    """Read a file as its raw contract says; raise UnreadableFile when it is not such a file at all.
+
+    Memory stays bounded: text is streamed into `scratch`, and the frame scans what lies there.
+    """
+    delivery = contract.delivery
+    if delivery is None:
+        raise UnreadableFile(f"{contract.table} is not a delivered table")
+    if path.stat().st_size == 0:
+        raise UnreadableFile(f"{path.name}: the file is empty (0 bytes); {_expected(contract)}")
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        if delivery.format == "parquet":
+            return _read_parquet(path, contract)
+        plain = _decompressed(path, delivery, scratch)
+        if delivery.format == "csv":
+            return _read_csv(plain, path.name, contract, scratch)
+        return _read_jsonl(plain, path.name, contract, scratch)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableFile(
+            f"{path.name}: the gzip stream is broken or cut off ({error}); nothing of it was loaded, deliver it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            f"{path.name}: not {delivery.encoding} text: byte 0x{error.object[error.start]:02x} at offset "
+            f"{error.start}; set `encoding` in {contract.file} or deliver {delivery.encoding}"
+        ) from error
+
+
+def _expected(contract: Contract) -> str:
+    delivery = contract.delivery
+    return f"expected {delivery.format if delivery else '?'} with {', '.join(contract.names)} ({contract.file})"
+
+
+def _decompressed(path: Path, delivery: Delivery, scratch: Path) -> Path:
+    """Plain UTF-8 text without a byte order mark in `scratch`; every byte is decoded, so bad ones are found here."""
+    target = scratch / f"{path.name}.txt"
+    with path.open("rb") as probe:
+        is_gzip = probe.read(2) == b"\x1f\x8b"
+    if is_gzip != (delivery.compression == "gzip"):
+        is_, said = ("gzip", "plain") if is_gzip else ("not gzip", "gzip")
+        raise UnreadableFile(f"{path.name}: the file is {is_} but its contract says {said}")
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if delivery.encoding == "utf-8" else "cp1252")()
+    with gzip.open(path, "rb") if is_gzip else path.open("rb") as source, target.open("wb") as sink:
+        if delivery.encoding != "utf-8":
+            while chunk := source.read(_CHUNK):
+                sink.write(decoder.decode(chunk).encode())
+            sink.write(decoder.decode(b"", final=True).encode())
+            return target
+        head = source.read(3)
+        sink.write(b"" if head == codecs.BOM_UTF8 else head)
+        shutil.copyfileobj(source, sink, _CHUNK)
+    if target.stat().st_size == 0:
+        raise UnreadableFile(f"{path.name}: the file is empty once decompressed")
+    return target
+
+
+def _read_csv(plain: Path, name: str, contract: Contract, scratch: Path) -> Delivered:
+    delivery = contract.delivery
+    assert delivery is not None
+    malformed: list[tuple[int, str, str]] = []
+
+    def keep(row: pa_csv.InvalidRow) -> str:
+        reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        malformed.append((row.number or 0, row.text, reason))
+        return "skip"
+
+    header = _csv_header(plain, name, delivery)
+    ignored = _check_header(header, name, contract)
+    text = scratch / f"{name}.parquet"
+    options = {
+        "read_options": pa_csv.ReadOptions(use_threads=False, block_size=_CHUNK),
+        "parse_options": pa_csv.ParseOptions(
+            delimiter=delivery.delimiter, newlines_in_values=True, invalid_row_handler=keep
+        ),
+        "convert_options": pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+        ),
+    }
+    schema = pa.schema([pa.field(column, pa.string()) for column in header])
+    try:
+        with pa_csv.open_csv(plain, **options) as reader, pa_parquet.ParquetWriter(text, schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise UnreadableFile(f"{name}: not UTF-8 text ({error}); see `encoding` in {contract.file}") from error
+        raise UnreadableFile(f"{name}: not a CSV that can be read: {error}; {_expected(contract)}") from error
+    bad = _malformed(malformed)
+    return Delivered(_numbered(pl.scan_parquet(text).select(contract.names), bad, first=2), bad, ignored)
+
+
+def _csv_header(plain: Path, name: str, delivery: Delivery) -> list[str]:
+    with plain.open("rb") as handle:
+        line = handle.readline(1 << 20)
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{name}: the header is not UTF-8 text (wrong encoding, or not text at all)") from error
+    header = next(csv.reader([text], delimiter=delivery.delimiter), [])
+    doubled = sorted({field for field in header if header.count(field) > 1})
+    if doubled:
+        raise UnreadableFile(f"{name}: the header names column {doubled[0]!r} twice")
+    return header
+
+
+def _check_header(header: list[str], name: str, contract: Contract) -> tuple[str, ...]:
+    missing = [c for c in contract.names if c not in header]
+    if missing:
+        raise UnreadableFile(
+            f"{name}: column {', '.join(map(repr, missing))} is missing; found {', '.join(header)[:300]}; "
+            f"{_expected(contract)}"
+        )
+    return tuple(c for c in header if c not in contract.names)
+
+
+def _read_jsonl(plain: Path, name: str, contract: Contract, scratch: Path) -> Delivered:
+    bad = _malformed([])
+    text = scratch / f"{name}.parquet"
+    try:
+        _jsonl_to_parquet(plain, text, contract)
+    except pl.exceptions.PolarsError:
+        # The fast reader gives up on the whole file; find the broken lines, and read the others.
+        plain, bad = _sift_jsonl(plain, name)
+        _jsonl_to_parquet(plain, text, contract)
+    found = pl.scan_ndjson(plain, infer_schema_length=1000).collect_schema().names()
+    ignored = tuple(c for c in found if c not in contract.names)
+    return Delivered(_numbered(pl.scan_parquet(text), bad, first=1), bad, ignored)
+
+
+def _jsonl_to_parquet(plain: Path, text: Path, contract: Contract) -> None:
+    pl.scan_ndjson(plain, schema=dict.fromkeys(contract.names, pl.String)).sink_parquet(text, compression="lz4")
+
+
+def _sift_jsonl(plain: Path, name: str) -> tuple[Path, pl.DataFrame]:
+    """Copy the lines that are JSON objects; return the copy and the others with what is wrong with each."""
+    good = plain.with_suffix(".sifted")
+    malformed: list[tuple[int, str, str]] = []
+    with plain.open("rb") as source, good.open("wb") as sink:
+        # Blank lines are no records: the fast reader does not count them either.
+        for number, line in enumerate((line for line in source if line.strip()), start=1):
+            try:
+                record = json.loads(line)
+                reason = "" if isinstance(record, dict) else f"a JSON {type(record).__name__}, not an object"
+            except ValueError as error:
+                reason = f"not JSON: {error}"
+            if reason:
+                malformed.append((number, line.decode("utf-8", "replace").rstrip("\r\n"), reason))
+            else:
+                sink.write(line if line.endswith(b"\n") else line + b"\n")
+    if good.stat().st_size == 0:
+        raise UnreadableFile(f"{name}: no line is a JSON object; the first: {malformed[0][2]}")
+    return good, _malformed(malformed)
+
+
+def _read_parquet(path: Path, contract: Contract) -> Delivered:
+    try:
+        frame = pl.scan_parquet(path)
+        schema = frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UnreadableFile(f"{path.name}: not a Parquet file that can be read: {str(error)[:200]}") from error
+    ignored = _check_header(schema.names(), path.name, contract)
+    rows = frame.select(_as_text(name, schema[name]) for name in contract.names)
+    none = _malformed([])
+    return Delivered(_numbered(rows, none, first=1), none, ignored)
+
+
+def _as_text(name: str, type_: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(type_, pl.Datetime):
+        instant = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if type_.time_zone else column
+        return instant.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    return column.cast(pl.String)
+
+
+def _malformed(records: list[tuple[int, str, str]]) -> pl.DataFrame:
+    schema = {LINE: pl.Int64, "text": pl.String, "reason": pl.String}
+    return pl.DataFrame(records, schema=schema, orient="row").sort(LINE)
+
+
+def _numbered(rows: pl.LazyFrame, malformed: pl.DataFrame, *, first: int) -> pl.LazyFrame:
+    """Put each row's number in the file beside it; `first` is the number of the first record."""
+    rows = rows.with_row_index(LINE).with_columns(pl.col(LINE).cast(pl.Int64) + first)
+    if malformed.is_empty():
+        return rows
+    # The k-th malformed record (from 0) has its number less k as its place among the good rows: each good row at or
+    # behind that place moves on by one.
+    places = malformed.get_column(LINE) - pl.Series(range(malformed.height), dtype=pl.Int64)
+
+    def moved(numbers: pl.Series) -> pl.Series:
+        return numbers + places.search_sorted(numbers, side="right").cast(pl.Int64)
+
+    return rows.with_columns(pl.col(LINE).map_batches(moved, return_dtype=pl.Int64, is_elementwise=True))

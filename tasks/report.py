@@ -1,0 +1,50 @@
+"""What a run did, for the person who reads the end of it; nothing in here is kept."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks.ledger import Entry
+from tasks.load import Counts
+
+if TYPE_CHECKING:
+    from expectations.gate import GateResult
+
+
+@dataclass
+class RunReport:
+    """Entries of the ledger, counts per built table, gate results, seconds per stage, and what went wrong."""
+
+    entries: list[Entry] = field(default_factory=list)
+    builds: dict[str, Counts] = field(default_factory=dict)
+    gates: list[GateResult] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    already_loaded: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time inside to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - started
+
+    def merge(self, other: RunReport) -> None:
+        """Take in another report, of the next delivery."""
+        self.entries += other.entries
+        for table, counts in other.builds.items():
+            self.builds[table] = self.builds[table] + counts if table in self.builds else counts
+        self.gates += other.gates
+        for name, seconds in other.seconds.items():
+            self.seconds[name] += seconds
+        self.already_loaded += other.already_loaded
+        self.warnings += other.warnings
+        self.failures += other.failures

@@ -1,0 +1,86 @@
+"""What the rest of the code may ask of a warehouse. Every statement handed in is in Redshift's dialect."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import polars as pl
+
+Value = str | int | float | bool | None | Any
+
+
+class WarehouseError(RuntimeError):
+    """A statement that failed: what the engine said, and the statement's first lines; never a credential."""
+
+    def __init__(self, message: str, statement: str = "") -> None:
+        self.statement = statement
+        head = " ".join(statement.split())[:300]
+        super().__init__(f"{message}{f' [in: {head}]' if head else ''}")
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process holds the warehouse."""
+
+
+class Warehouse(ABC):
+    """A connection to one warehouse; a context manager that closes it."""
+
+    engine: Literal["duckdb", "redshift"]
+
+    @abstractmethod
+    def execute(self, statement: str, **binds: Value) -> None:
+        """Run one statement."""
+
+    @abstractmethod
+    def query(self, statement: str, **binds: Value) -> pl.DataFrame:
+        """Run one query; its rows as a frame."""
+
+    @abstractmethod
+    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
+        """Append Parquet files of the lake to a table, columns by name."""
+
+    @abstractmethod
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
+        """Append a few rows (audit records), values bound."""
+
+    @abstractmethod
+    def has_table(self, table: str) -> bool:
+        """Whether `schema.table` exists."""
+
+    @abstractmethod
+    def _begin(self) -> None: ...
+
+    @abstractmethod
+    def _end(self, *, commit: bool) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside, or none of them."""
+        self._begin()
+        try:
+            yield
+        except BaseException:
+            self._end(commit=False)
+            raise
+        self._end(commit=True)
+
+    def scalar(self, statement: str, **binds: Value) -> Any:
+        """The one value of a query with one row and one column."""
+        return self.query(statement, **binds).item()
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

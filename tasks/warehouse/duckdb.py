@@ -1,0 +1,145 @@
+"""The embedded warehouse: one DuckDB file. The only module that imports duckdb."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import polars as pl
+
+from contracts.model import Contract
+from sql import ddl
+from sql.dialect import SESSION, to_duckdb
+from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError
+
+_BIND = re.compile(r"\$([a-z_]\w*)")
+
+
+class DuckDBWarehouse(Warehouse):
+    """Runs Redshift text on DuckDB by transpiling each statement; `path` None is a warehouse in memory."""
+
+    engine: Literal["duckdb", "redshift"] = "duckdb"
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        environment: str = "",
+        binds: Mapping[str, Value] | None = None,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        scratch: Path | None = None,
+        read_only: bool = False,
+    ) -> None:
+        if path is not None and not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if read_only and path is not None and not path.exists():
+            raise WarehouseError(f"there is no warehouse at {path}; `dw run` makes one")
+        try:
+            self._connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only)
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise WarehouseBusy(f"{path} is in use by another process; wait for it to end, or stop it") from error
+            raise WarehouseError(f"cannot open {path}: {error}") from error
+        self._environment = environment
+        self._binds = dict(binds or {})
+        for setting in SESSION:
+            self._connection.execute(setting)
+        if threads:
+            self._connection.execute(f"SET threads = {int(threads)}")
+        if memory_limit:
+            self._connection.execute("SET memory_limit = $limit", {"limit": memory_limit})
+        if scratch is not None and not read_only:
+            scratch.mkdir(parents=True, exist_ok=True)
+            self._connection.execute("SET temp_directory = $folder", {"folder": str(scratch)})
+
+    def execute(self, statement: str, **binds: Value) -> None:
+        self._run(statement, binds)
+
+    def query(self, statement: str, **binds: Value) -> pl.DataFrame:
+        frame = pl.from_arrow(self._run(statement, binds).to_arrow_table())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
+        if not files:
+            return
+        names = ", ".join(f'"{c}"' for c in columns)
+        insert = self._transpiled(f"INSERT INTO {table} ({names}) SELECT {names} FROM lake_files")
+        # The one thing that SQL text cannot say portably is "these files": DuckDB's reader stands in for COPY.
+        self._native(insert.replace("lake_files", "read_parquet($files)"), {"files": [str(f) for f in files]})
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
+        if not rows:
+            return
+        names = ", ".join(f'"{c}"' for c in columns)
+        tuples = ", ".join("(" + ", ".join("?" for _ in columns) + ")" for _ in rows)
+        head = self._transpiled(f"INSERT INTO {table} ({names}) SELECT {names} FROM audit_rows")
+        statement = head[: head.upper().index(" SELECT ")] + f" VALUES {tuples}"
+        self._native(statement, [row.get(c) for row in rows for c in columns])
+
+    def has_table(self, table: str) -> bool:
+        schema, _, name = table.rpartition(".")
+        probe = self._transpiled(f"SELECT 1 AS present FROM {schema}.{name}")
+        try:
+            self._connection.execute(f"EXPLAIN {probe}")
+        except duckdb.CatalogException:
+            return False
+        return True
+
+    def explain(self, statement: str) -> None:
+        """Let the engine plan a statement without running it; raise WarehouseError when it cannot."""
+        text = self._transpiled(statement)
+        self._native(f"EXPLAIN {text}", dict.fromkeys(_BIND.findall(text)))
+
+    def native(self, statement: str) -> pl.DataFrame:
+        """Run DuckDB's own text, for the analyst at the prompt; its rows as a frame."""
+        frame = pl.from_arrow(self._native(statement, {}).to_arrow_table())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def view_parquet(self, name: str, files: Sequence[Path], contract: Contract) -> None:
+        """Show Parquet files of the lake as a view; without files, an empty one of the contract's columns."""
+        schema = name.partition(".")[0]
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        if files:
+            paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
+            self._native(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])", {})
+        else:
+            self.execute(ddl.create_table(contract, name=name, engine="duckdb"))
+
+    def view_frame(self, name: str, frame: pl.DataFrame) -> None:
+        """Hold a frame as a table, for SQL that joins against it."""
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
+        self._connection.register("handed_in", frame.to_arrow())
+        self._connection.execute(f"CREATE TABLE {name} AS SELECT * FROM handed_in")
+        self._connection.unregister("handed_in")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _begin(self) -> None:
+        self._connection.execute("BEGIN")
+
+    def _end(self, *, commit: bool) -> None:
+        self._connection.execute("COMMIT" if commit else "ROLLBACK")
+
+    def _transpiled(self, statement: str) -> str:
+        return to_duckdb(statement, environment=self._environment)
+
+    def _run(self, statement: str, binds: Mapping[str, Value]) -> duckdb.DuckDBPyConnection:
+        text = self._transpiled(statement)
+        used = {name: {**self._binds, **binds}.get(name) for name in _BIND.findall(text)}
+        return self._native(text, used)
+
+    def _native(self, text: str, binds: object) -> duckdb.DuckDBPyConnection:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                return self._connection.execute(text, binds) if binds else self._connection.execute(text)
+        except duckdb.Error as error:
+            raise WarehouseError(" ".join(str(error).split())[:600], text) from error

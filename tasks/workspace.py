@@ -1,0 +1,118 @@
+"""Everything that a run has open: settings, contracts, SQL graph, lake, warehouse, gate."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import IO, TYPE_CHECKING
+
+from contracts.registry import Registry
+from sql.graph import Graph
+from tasks.batches import Inbox
+from tasks.lake import FolderLake
+from tasks.load import Loader
+from tasks.report import RunReport
+from tasks.settings import Settings
+from tasks.warehouse import Warehouse, open_warehouse
+from tasks.warehouse.base import WarehouseBusy
+
+if TYPE_CHECKING:
+    from expectations.gate import Gate
+
+
+@dataclass
+class Workspace:
+    """Opened lazily, once per process and source; one process at a time may hold a home folder for writing."""
+
+    settings: Settings
+    registry: Registry
+    graph: Graph
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    on_step: Callable[[str, str], None] = lambda step, what: None
+    report: RunReport = field(default_factory=RunReport)
+    inbox: Inbox = field(default_factory=lambda: Inbox((), (), ()))
+    _lock: IO[str] | None = None
+
+    @classmethod
+    def open(cls, settings: Settings) -> Workspace:
+        """Read contracts and SQL; raise ContractError or SqlError with file and line when one is wrong."""
+        registry = Registry.read(settings.repository)
+        return cls(settings, registry, Graph.read(settings.repository, registry))
+
+    @cached_property
+    def lake(self) -> FolderLake:
+        return FolderLake(self.settings.lake)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        self._take_lock()
+        return open_warehouse(self.settings)
+
+    @cached_property
+    def gate(self) -> Gate:
+        # Great Expectations takes seconds to import: only a run that checks something pays for it.
+        from expectations.gate import Gate
+
+        return Gate(self.registry, self.settings.home / "gx")
+
+    @cached_property
+    def loader(self) -> Loader:
+        """The loader, on tables that exist and without what an interrupted run left behind."""
+        loader = Loader(self.warehouse, self.registry, self.graph, lambda: self.gate, self.run_id)
+        loader.ensure_ready()
+        shutil.rmtree(self.settings.scratch, ignore_errors=True)
+        return loader
+
+    def begin(self, on_step: Callable[[str, str], None] | None = None) -> None:
+        """Start the run of one delivery: a new run id, instant and report."""
+        self.run_id, self.report = uuid.uuid4().hex, RunReport()
+        self.on_step = on_step or self.on_step
+        self.loader.begin(self.run_id)
+
+    def close(self) -> None:
+        """Close the warehouse and let the next process in."""
+        if "warehouse" in self.__dict__:
+            self.warehouse.close()
+            del self.__dict__["warehouse"]
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        path = self.settings.home / "run.lock"
+        handle = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.seek(0)
+            holder = handle.read().strip() or "unknown"
+            handle.close()
+            raise WarehouseBusy(
+                f"another run holds {self.settings.home} (process {holder}); wait for it to end, or stop it"
+            ) from error
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        self._lock = handle
+
+
+_OPEN: dict[Settings, Workspace] = {}
+
+
+def workspace(settings: Settings) -> Workspace:
+    """The process's workspace for these settings: a flow and its tasks share it without handing it around."""
+    if settings not in _OPEN:
+        _OPEN[settings] = Workspace.open(settings)
+    return _OPEN[settings]
+
+
+def close_all() -> None:
+    """Close every workspace of the process."""
+    while _OPEN:
+        _OPEN.popitem()[1].close()
