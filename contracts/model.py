@@ -29,10 +29,19 @@ class Match(Strict):
     """Rows of this table that a change of the source touches: `on` maps our columns to the source's.
 
     With `at`, the source is a history (scd2) and our column `at` must lie inside the interval that changed.
+    `every: true` stands instead of `on`: any change of the source touches every key that we have (a calendar that
+    grows, where rows of the new days cannot match since they are not there yet).
     """
 
-    on: dict[str, str] = Field(min_length=1)
+    on: dict[str, str] = Field(default_factory=dict)
     at: str | None = None
+    every: bool = False
+
+    @model_validator(mode="after")
+    def _on_or_every(self) -> Match:
+        if self.every == bool(self.on) or (self.every and self.at):
+            raise ValueError("a match has either `on` (with or without `at`) or `every: true`")
+        return self
 
 
 class Increment(Strict):

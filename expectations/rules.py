@@ -7,10 +7,12 @@ and `condition`s that ask for it can fail on NULL.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from contracts.ids import LAYERS
 from contracts.model import Column, Contract, Quality, Reference, RuleOverride, Verdict
 from contracts.source import ContractError
 
@@ -20,7 +22,7 @@ Kind = Literal[
     "parses_as",  # columns: 1; logical, formats: text that reads as a value of that logical type
     "in_set",  # columns: 1; values
     "matches",  # columns: 1; pattern (found anywhere in the text, as GX and SQL `~` do; anchor it yourself)
-    "between",  # columns: 1; min, max, min_exclusive, max_exclusive
+    "between",  # columns: 1; min, max, min_exclusive, max_exclusive; of text also logical, formats: compared as read
     "length",  # columns: 1; min, max in characters
     "byte_length",  # columns: 1; max in bytes of UTF-8
     "compare",  # columns: 2; operator one of < <= > >= = !=
@@ -66,11 +68,15 @@ _DIMENSION = {
 }
 
 
+_OTHER_TABLE = re.compile(rf"\b({'|'.join(LAYERS)})\.\w")
+
+
 @dataclass(frozen=True)
 class Rule:
     """One checkable promise. `id` is stable: `<layer>.<table>.<column>.<kind>` or the id that the contract gives.
 
     `mostly` is the share of evaluated rows (non-null where NULL is neither) that must keep the rule.
+    `blank_is_null`: empty text counts as NULL (raw tables; a delivered CSV knows no NULL).
     """
 
     id: str
@@ -83,6 +89,12 @@ class Rule:
     mostly: float = 1.0
     description: str = ""
     where: str = ""
+    blank_is_null: bool = False
+
+    @property
+    def needs_warehouse(self) -> bool:
+        """Whether it looks at other tables, so that a file alone cannot answer it."""
+        return self.kind == "foreign_key" or (self.kind == "sql" and bool(_OTHER_TABLE.search(self.args["query"])))
 
     @property
     def of_row(self) -> bool:
@@ -119,6 +131,8 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         faults.append(f"{contract.file}:1: {contract.table} has no rule; a gate that checks nothing is an error")
     if faults:
         raise ContractError(faults)
+    if contract.table.layer == "raw":
+        rules = [replace(rule, blank_is_null=True) for rule in rules]
     return tuple(rules)
 
 
@@ -174,14 +188,15 @@ def _column_rules(contract: Contract, column: Column) -> Iterator[Rule]:
         )
 
     options, name = column.options, column.name
+    read_as: dict[str, Any] = {}
+    if contract.table.layer == "raw" and column.logical != column.type.logical:
+        read_as = {"logical": column.logical, "formats": list(column.formats)}
     if column.required:
         yield rule("not_null", f"{name} is always there")
     if column.type.is_text:
         yield rule("byte_length", f"{name} fits {column.type} (bytes)", max=column.type.length)
-    if contract.table.layer == "raw" and column.logical != column.type.logical:
-        yield rule(
-            "parses_as", f"{name} reads as {column.logical}", logical=column.logical, formats=list(column.formats)
-        )
+    if read_as:
+        yield rule("parses_as", f"{name} reads as {column.logical}", **read_as)
     if column.enum:
         yield rule("in_set", f"{name} is one of the known values", values=list(column.enum))
     if "pattern" in options:
@@ -200,6 +215,7 @@ def _column_rules(contract: Contract, column: Column) -> Iterator[Rule]:
             max=high,
             min_exclusive="exclusiveMinimum" in options,
             max_exclusive="exclusiveMaximum" in options,
+            **read_as,
         )
     if column.unique:
         yield rule("unique", f"{name} is unique")
@@ -234,7 +250,7 @@ def _reference_rule(contract: Contract, reference: Reference) -> Rule:
         reference.columns,
         {"table": str(reference.to), "to_columns": list(reference.to_columns)},
         "consistency",
-        where=f"{contract.file}:1",
+        where=reference.where,
         description=f"{columns} exists in {reference.to}",
     )
     return _overridden(rule, reference.override, contract)
@@ -253,6 +269,11 @@ def _written_rule(contract: Contract, quality: Quality) -> Rule:
     verdict = custom.get("verdict") or (contract.default_verdict if kind in ROW_KINDS else "block")
     if verdict not in ("block", "quarantine", "warn"):
         raise ValueError(f"unknown verdict {verdict!r}; one of block, quarantine, warn")
+    mostly = float(custom.get("mostly", mostly))
+    if not 0 < mostly <= 1:
+        raise ValueError(f"mostly {mostly} is not a share: more than 0, at most 1")
+    if mostly < 1 and kind not in ROW_KINDS:
+        raise ValueError(f"a {kind} rule is about the whole table: it cannot hold for a share of it (mostly)")
     return Rule(
         f"{contract.table}.{label}",
         kind,
@@ -261,7 +282,7 @@ def _written_rule(contract: Contract, quality: Quality) -> Rule:
         body["dimension"],
         body.get("severity", "warning" if verdict == "warn" else "critical"),
         verdict,
-        float(custom.get("mostly", mostly)),
+        mostly,
         " ".join(str(body.get("description", "")).split()),
         quality.where,
     )
@@ -284,6 +305,8 @@ def _written_kind(
     columns = (column,) if column else tuple(arguments.get("properties", ()))
     if not columns:
         raise ValueError(f"metric {metric} needs a column (or arguments.properties at table level)")
+    if len(columns) > 1 and metric != "duplicateValues":
+        raise ValueError(f"metric {metric} is about one column, not {', '.join(columns)}")
     mostly = _mostly(body)
     if metric in ("nullValues", "missingValues"):
         return "not_null", columns, {}, mostly
@@ -323,8 +346,12 @@ def _custom_kind(body: dict[str, Any], column: str | None) -> tuple[Kind, tuple[
     columns = tuple(args.pop("columns", ())) or ((column,) if column else ())
     if kind != "condition" and not columns:
         raise ValueError(f"rule {kind} needs a column")
+    if kind in ("between", "matches", "in_set", "aggregate") and len(columns) != 1:
+        raise ValueError(f"rule {kind} is about one column, not {', '.join(columns)}")
     if kind == "compare" and (len(columns) != 2 or args["operator"] not in COMPARE_OPERATORS):
         raise ValueError(f"rule compare needs two columns and an operator of {' '.join(COMPARE_OPERATORS)}")
+    if kind in ("between", "aggregate") and not {"min", "max"} & args.keys():
+        raise ValueError(f"rule {kind} needs min or max")
     if kind == "aggregate" and args["function"] not in AGGREGATES:
         raise ValueError(f"unknown aggregate {args['function']!r}; one of {', '.join(AGGREGATES)}")
     return kind, columns, args, 1.0

@@ -41,9 +41,10 @@ def finish(source: str, delivery: date) -> None:
 
 
 @flow(name="daily", flow_run_name="daily-{source}-{delivery}")
-def daily(delivery: date, source: str = "shop") -> RunReport:
-    """Load the delivery of one day: every file, then every table that the files changed."""
+def daily(delivery: date | None = None, source: str = "shop") -> RunReport:
+    """Load the delivery of one day (default: the newest): every file, then every table that the files changed."""
     space = _space(source)
+    delivery = delivery or work.newest(space)
     space.begin()
     for file in find(source, delivery):
         ingest(source, delivery, file)

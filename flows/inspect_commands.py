@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import sqlglot
+from rich.box import SIMPLE
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -16,10 +18,12 @@ from contracts.source import ContractError
 from expectations.rules import rules_of
 from flows.show import console
 from sql import ddl, merge
-from sql.dialect import SqlError, to_duckdb, to_redshift, to_spark
+from sql.dialect import SqlError, parse_select, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
+from tasks.reconcile import COLUMNS, checks
 from tasks.settings import Settings
 from tasks.sources import settings_for
+from tasks.warehouse import Warehouse, WarehouseError
 
 
 def check(*, write: bool) -> bool:
@@ -38,7 +42,8 @@ def check(*, write: bool) -> bool:
     with DuckDBWarehouse(None) as empty:
         for statement in ddl.create_all(registry.values()):
             empty.execute(statement)
-        faults = lint(root, registry, graph, empty.explain)
+        faults = lint(registry, graph, describe=empty.describe)
+        faults += list(_reconciliation_faults(root, empty))
     if write:
         for path in write_suites(root, registry):
             console.print(f"written: {path}")
@@ -48,6 +53,18 @@ def check(*, write: bool) -> bool:
     count = sum(len(r) for r in rules.values())
     console.print(f"{len(registry)} contracts with {count} rules, {len(graph.tables)} SELECTs, suites fresh: no fault.")
     return False
+
+
+def _reconciliation_faults(root: Path, empty: Warehouse) -> Iterator[str]:
+    for name, text in checks(root).items():
+        file = f"sql/reconciliation/{name}.sql"
+        try:
+            found = empty.query(to_redshift(parse_select(text, file))).columns
+        except (SqlError, WarehouseError) as error:
+            yield f"{file}:1: {error}"
+            continue
+        if tuple(found) != COLUMNS:
+            yield f"{file}:1: the columns are {', '.join(found)}; they should be {', '.join(COLUMNS)}"
 
 
 def _faults(faults: list[str]) -> bool:
@@ -115,16 +132,20 @@ def explain(name: str) -> None:
         console.print(f"[bold]Reads[/]    {_list(graph.upstream(contract.table))}")
     console.print(f"[bold]Read by[/]  {_list(graph.downstream(contract.table))}")
     console.print(f"[bold]Files[/]    {contract.file}{f', {contract.table.sql_file}' if made else ''}")
-    columns = Table("column", "type", "", "meaning", *(["made of"] if made else []))
+    columns = Table(box=SIMPLE)
+    for name in ("column", "type", ""):
+        columns.add_column(name, no_wrap=name != "")
+    for name in ("meaning", *(["made of"] if made else [])):
+        columns.add_column(name, overflow="fold")
     sources = _sources(graph, registry, contract) if made else {}
     for column in contract.columns:
         marks = [
             m for m, on in (("key", column.key_position), ("required", column.required), ("PII", column.mask)) if on
         ]
-        made_of = [", ".join(sources.get(column.name, []))] if made else []
+        made_of = ["\n".join(sources.get(column.name, []))] if made else []
         columns.add_row(column.name, str(column.type), " ".join(marks), column.description, *made_of)
     console.print(columns)
-    rules = Table("rule", "verdict", "dimension", "what is checked")
+    rules = Table("rule", "verdict", "dimension", "what is checked", box=SIMPLE)
     for rule in rules_of(contract):
         label = rule.id.removeprefix(f"{contract.table}.")
         rules.add_row(label, rule.verdict, rule.dimension, rule.description)
@@ -132,14 +153,10 @@ def explain(name: str) -> None:
 
 
 def _sources(graph: Graph, registry: Registry, contract: Contract) -> dict[str, list[str]]:
-    from sql.lineage import upstream_columns
+    from sql.lineage import Lineage
 
-    return {
-        column.name: [
-            f"{table}.{name}" for table, name in sorted(upstream_columns(graph, registry, contract.table, column.name))
-        ]
-        for column in contract.columns
-    }
+    lineage = Lineage(graph, registry)
+    return {name: [str(c) for c in sorted(lineage.sources(contract.table, name))] for name in contract.names}
 
 
 def _load(contract: Contract) -> str:

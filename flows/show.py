@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,11 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from expectations.scorecard import THRESHOLDS, merge, scores
+from expectations.scorecard import THRESHOLDS, Score, merge, scores
 from tasks.report import RunReport
 from tasks.settings import Settings
 
-console = Console(highlight=False)
+# A file or a pipe has no width of its own; 80 columns would cut names off.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 _STAGES = ("start", "clean", "load", "curated", "core", "mart", "score", "docs")
 
 
@@ -37,16 +39,7 @@ def _nothing() -> Iterator[None]:
 def progress(deliveries: int, tables: int) -> Iterator[Callable[[str, str], None]]:
     """A bar over the steps of all deliveries; gives the function that a step calls with its name and object."""
     if not console.is_terminal:
-        seen: set[str] = set()
-
-        def plain(step: str, what: str) -> None:
-            day = what.partition("/")[0]
-            line = f"{step} {day}" if step == "clean" else step
-            if step in ("start", "clean", "score", "docs") and line not in seen:
-                seen.add(line)
-                console.print(f"{step:>8}  {day if step == 'clean' else what}")
-
-        yield plain
+        yield _plain()
         return
     columns = (
         SpinnerColumn(),
@@ -63,6 +56,25 @@ def progress(deliveries: int, tables: int) -> Iterator[Callable[[str, str], None
 
         yield advance
         bar.update(work, completed=bar.tasks[0].total)
+
+
+def _plain() -> Callable[[str, str], None]:
+    """A line per delivery and stage, for logs."""
+    told: set[str] = set()
+    day = ""
+
+    def tell(step: str, what: str) -> None:
+        nonlocal day
+        if step in ("start", "docs"):
+            console.print(f"{step}: {what}")
+            return
+        day = what.partition("/")[0] if step == "clean" else day
+        line = f"{day}: {'clean and load' if step in ('clean', 'load') else step}"
+        if line not in told:
+            told.add(line)
+            console.print(line)
+
+    return tell
 
 
 def generated(delivery: Any) -> None:
@@ -89,7 +101,7 @@ def mapped(account: Any) -> None:
     console.print(table)
 
 
-def summary(report: RunReport, settings: Settings, docs: Path) -> None:
+def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -> None:
     """The account of a run: rows per table, tables built, scores, time per stage, places, warnings, failures."""
     if report.entries:
         console.print(_ledger(report))
@@ -97,15 +109,17 @@ def summary(report: RunReport, settings: Settings, docs: Path) -> None:
         console.print(_builds(report))
     if report.gates:
         console.print(_scores(report))
-    stages = ", ".join(f"{name} {report.seconds[name]:.1f} s" for name in _STAGES if name in report.seconds)
-    console.print(f"[bold]Time[/]        {stages}; {sum(report.seconds.values()):.1f} s in all")
+    measured = [*(name for name in _STAGES if name in report.seconds)]
+    stages = ", ".join(f"{name} {report.seconds[name]:.1f} s" for name in measured)
+    rest = seconds - sum(report.seconds[name] for name in measured)
+    console.print(f"[bold]Time[/]        {stages}, orchestration {rest:.1f} s; {seconds:.1f} s in all")
     console.print(f"[bold]Warehouse[/]   {settings.warehouse_file}", soft_wrap=True)
     console.print(f"[bold]Data Docs[/]   {docs}", soft_wrap=True)
     if report.already_loaded:
         console.print(
             f"[bold]Unchanged[/]   {len(report.already_loaded)} files are loaded already; nothing was done twice"
         )
-    for text in report.warnings:
+    for text in [*report.warnings, *_warned(report)]:
         console.print(f"[yellow]warning[/]  {text}", soft_wrap=True)
     for text in report.failures:
         console.print(f"[red]failed[/]   {text}", soft_wrap=True)
@@ -142,11 +156,31 @@ def _builds(report: RunReport) -> Table:
 
 def _scores(report: RunReport) -> Table:
     table = Table(title="Quality: share of evaluated values that passed", title_justify="left")
-    for name in ("dimension", "score", "threshold", "evaluated", "failed"):
+    for name in ("dimension", "threshold", "delivered data", "evaluated", "failed", "warehouse", "evaluated", "failed"):
         table.add_column(name, justify="left" if name == "dimension" else "right")
-    for score in merge(scores(report.gates)):
-        name = "validity (conformity)" if score.dimension == "conformity" else score.dimension
-        style = "" if score.passed else "red"
-        wanted = f"{score.threshold:.0%}" if score.dimension in THRESHOLDS and score.threshold else "reported"
-        table.add_row(name, f"{score.score:.3%}", wanted, f"{score.evaluated:,}", f"{score.failed:,}", style=style)
+    delivered = [gate for gate in report.gates if gate.table.layer in ("raw", "clean")]
+    built = [gate for gate in report.gates if gate.table.layer not in ("raw", "clean")]
+    by_place = [{score.dimension: score for score in merge(scores(gates))} for gates in (delivered, built)]
+    for dimension in sorted({*by_place[0], *by_place[1]}, key=lambda name: (name not in THRESHOLDS, name)):
+        wanted = f"{THRESHOLDS[dimension]:.0%}" if dimension in THRESHOLDS else "reported"
+        cells = [cell for found in by_place for cell in _score_cells(found.get(dimension))]
+        table.add_row("validity (conformity)" if dimension == "conformity" else dimension, wanted, *cells)
     return table
+
+
+def _score_cells(score: Score | None) -> tuple[str, str, str]:
+    if score is None:
+        return ("", "", "")
+    colour = "green" if score.passed else "red"
+    return (f"[{colour}]{score.score:.3%}[/]", f"{score.evaluated:,}", f"{score.failed:,}")
+
+
+def _warned(report: RunReport) -> list[str]:
+    """Rules that are only told, with how many rows broke them, over all deliveries of the run."""
+    failed: dict[str, int] = defaultdict(int)
+    rules = {}
+    for gate in report.gates:
+        for result in gate.warnings:
+            failed[result.rule.id] += result.failed
+            rules[result.rule.id] = result.rule
+    return [f"{rule_id}: {count:,} × not so: {rules[rule_id].description}" for rule_id, count in sorted(failed.items())]

@@ -43,7 +43,14 @@ def deliveries(inbox: Path) -> list[date]:
     """The delivery dates for which the inbox has a folder `YYYY-MM-DD`, oldest first."""
     if not inbox.is_dir():
         return []
-    return sorted(date.fromisoformat(p.name) for p in inbox.iterdir() if p.is_dir() and _DAY.match(p.name))
+    return sorted(_day(p) for p in inbox.iterdir() if p.is_dir() and _DAY.match(p.name))
+
+
+def _day(folder: Path) -> date:
+    try:
+        return date.fromisoformat(folder.name)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {folder.name} is no day of the calendar ({error})") from error
 
 
 def read_inbox(inbox: Path, delivery: date, contracts: Iterable[Contract]) -> Inbox:

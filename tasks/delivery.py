@@ -12,14 +12,23 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import GateBlocked
 from tasks import ledger, quality, reconcile
-from tasks.batches import Batch, read_inbox
+from tasks.batches import Batch, deliveries, read_inbox
 from tasks.clean import Cleaned, clean_batch
 from tasks.curate import transform
 from tasks.lake import batch_key
 from tasks.ledger import Entry, LedgerImbalance
 from tasks.load import Counts, PublishRefused
 from tasks.reading import UnreadableFile
+from tasks.sources.account import accounts_in
 from tasks.workspace import Workspace
+
+
+def newest(space: Workspace) -> date:
+    """The last delivery date of the inbox; raise ValueError when there is none."""
+    days = deliveries(space.settings.inbox)
+    if not days:
+        raise ValueError(f"no delivery in {space.settings.inbox}")
+    return days[-1]
 
 
 def find(space: Workspace, delivery: date) -> list[str]:
@@ -34,7 +43,20 @@ def find(space: Workspace, delivery: date) -> list[str]:
         if contract.delivery and contract.delivery.required and contract.delivery.file in inbox.missing:
             report.failures.append(f"{day}: {contract.delivery.file} was not delivered ({contract.table} requires it)")
     space.inbox = inbox
+    _record_mapped(space, delivery)
     return [batch.path.name for batch in inbox.batches]
+
+
+def _record_mapped(space: Workspace, delivery: date) -> None:
+    """Enter the source files, of which the day's files were mapped, into the ledger: each once, by what it became."""
+    for account in accounts_in(space.settings.inbox / delivery.isoformat()):
+        if not ledger.loaded(space.warehouse, [account.batch_id]):
+            entry = account.entry(space.run_id, space.settings.source, space.loader.run_at)
+            with space.warehouse.transaction():
+                ledger.record(space.warehouse, entry)
+                if broken := account.quarantine_rows(space.run_id, space.loader.run_at):
+                    space.warehouse.insert_rows("audit.quarantine", list(broken[0]), broken)
+            space.report.entries.append(entry)
 
 
 def delivered_order(registry: Registry) -> Iterable[Contract]:
@@ -134,10 +156,10 @@ def build_table(space: Workspace, table: TableId, delivery: date) -> None:
                 delivery=delivery,
                 run=space.run_id,
             )
-            counts, gate = space.loader.publish_curated(table, path)
+            counts, gates = space.loader.publish_curated(table, path)
         else:
-            counts, gate = space.loader.build(table)
-    report.gates.append(gate)
+            counts, gates = space.loader.build(table)
+    report.gates += gates
     report.builds[str(table)] = report.builds.get(str(table), Counts()) + counts
 
 
@@ -153,7 +175,7 @@ def finish(space: Workspace, delivery: date) -> None:
     with report.stage("score"):
         space.on_step("score", delivery.isoformat())
         with space.warehouse.transaction():
-            report.failures += reconcile.record(space.warehouse, space.run_id, at)
+            report.failures += reconcile.record(space.warehouse, space.settings.repository, space.run_id, at)
             quality.record_scores(space.warehouse, space.registry, space.run_id, delivery, at)
             quality.enqueue_readers(space.warehouse, space.registry, space.graph)
     curate_and_build(space, delivery)

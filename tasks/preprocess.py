@@ -117,6 +117,6 @@ def duplicate_lines(rows: pl.LazyFrame, clean: Contract) -> pl.Series:
     columns = [*dict.fromkeys([*clean.key, *version, "row_hash", LINE])]
     suspects = rows.filter(key.hash().is_in(doubled.implode())).select(columns).collect(engine="streaming")
     order = [*version, "row_hash", LINE]
-    ordered = suspects.sort(order, descending=[*(True for _ in version), True, False])
+    ordered = suspects.sort(order, descending=[*(True for _ in version), True, False], nulls_last=True)
     winners = ordered.unique(subset=list(clean.key), keep="first", maintain_order=True)
     return suspects.join(winners, on=LINE, how="anti").get_column(LINE)

@@ -6,10 +6,14 @@ import codecs
 import csv
 import gzip
 import json
+import math
 import shutil
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 import pyarrow as pa
@@ -20,6 +24,7 @@ from contracts.model import Contract, Delivery
 
 LINE = "source_line"
 _CHUNK = 8 << 20
+_END = "\x04"
 
 
 class UnreadableFile(ValueError):
@@ -52,19 +57,14 @@ def read_delivered(path: Path, contract: Contract, scratch: Path) -> Delivered:
     scratch.mkdir(parents=True, exist_ok=True)
     try:
         if delivery.format == "parquet":
-            return _read_parquet(path, contract)
-        plain = _decompressed(path, delivery, scratch)
+            return _read_parquet(path, contract, scratch)
+        plain = _decompressed(path, contract, delivery, scratch)
         if delivery.format == "csv":
             return _read_csv(plain, path.name, contract, scratch)
         return _read_jsonl(plain, path.name, contract, scratch)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableFile(
             f"{path.name}: the gzip stream is broken or cut off ({error}); nothing of it was loaded, deliver it again"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(
-            f"{path.name}: not {delivery.encoding} text: byte 0x{error.object[error.start]:02x} at offset "
-            f"{error.start}; set `encoding` in {contract.file} or deliver {delivery.encoding}"
         ) from error
 
 
@@ -73,27 +73,44 @@ def _expected(contract: Contract) -> str:
     return f"expected {delivery.format if delivery else '?'} with {', '.join(contract.names)} ({contract.file})"
 
 
-def _decompressed(path: Path, delivery: Delivery, scratch: Path) -> Path:
-    """Plain UTF-8 text without a byte order mark in `scratch`; every byte is decoded, so bad ones are found here."""
+def _decompressed(path: Path, contract: Contract, delivery: Delivery, scratch: Path) -> Path:
+    """The file in `scratch` as plain UTF-8 without a byte order mark; bad UTF-8 is found by whoever reads it."""
     target = scratch / f"{path.name}.txt"
     with path.open("rb") as probe:
         is_gzip = probe.read(2) == b"\x1f\x8b"
     if is_gzip != (delivery.compression == "gzip"):
         is_, said = ("gzip", "plain") if is_gzip else ("not gzip", "gzip")
-        raise UnreadableFile(f"{path.name}: the file is {is_} but its contract says {said}")
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if delivery.encoding == "utf-8" else "cp1252")()
+        raise UnreadableFile(f"{path.name}: the file is {is_} but its contract says {said} ({contract.file})")
     with gzip.open(path, "rb") if is_gzip else path.open("rb") as source, target.open("wb") as sink:
         if delivery.encoding != "utf-8":
-            while chunk := source.read(_CHUNK):
-                sink.write(decoder.decode(chunk).encode())
-            sink.write(decoder.decode(b"", final=True).encode())
+            for text in _decoded(source, path.name, contract):
+                sink.write(text.encode())
             return target
         head = source.read(3)
         sink.write(b"" if head == codecs.BOM_UTF8 else head)
         shutil.copyfileobj(source, sink, _CHUNK)
     if target.stat().st_size == 0:
-        raise UnreadableFile(f"{path.name}: the file is empty once decompressed")
+        raise UnreadableFile(f"{path.name}: the file is empty once decompressed; {_expected(contract)}")
     return target
+
+
+def _decoded(source: IO[bytes], name: str, contract: Contract) -> Iterator[str]:
+    """The text of a stream in the contract's encoding, piece by piece; raise UnreadableFile at the first bad byte."""
+    encoding = contract.delivery.encoding if contract.delivery else "utf-8"
+    decoder, before = codecs.getincrementaldecoder(encoding)(), 0
+    while True:
+        held = len(decoder.getstate()[0])
+        chunk = source.read(_CHUNK)
+        try:
+            yield decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            raise UnreadableFile(
+                f"{name}: not {encoding} text: byte 0x{error.object[error.start]:02x} at offset "
+                f"{before - held + error.start}; set `encoding` in {contract.file} or deliver {encoding}"
+            ) from error
+        if not chunk:
+            return
+        before += len(chunk)
 
 
 def _read_csv(plain: Path, name: str, contract: Contract, scratch: Path) -> Delivered:
@@ -106,8 +123,12 @@ def _read_csv(plain: Path, name: str, contract: Contract, scratch: Path) -> Deli
         malformed.append((row.number or 0, row.text, reason))
         return "skip"
 
-    header = _csv_header(plain, name, delivery)
+    header = _csv_header(plain, name, contract, delivery)
     ignored = _check_header(header, name, contract)
+    # One field too many, so Arrow hands it to `keep`; if it does not, a quote that nothing closes has swallowed it.
+    end = delivery.delimiter.join([_END] * (len(header) + 1))
+    with plain.open("ab") as handle:
+        handle.write(f"\n{end}\n".encode())
     text = scratch / f"{name}.parquet"
     options = {
         "read_options": pa_csv.ReadOptions(use_threads=False, block_size=_CHUNK),
@@ -120,29 +141,43 @@ def _read_csv(plain: Path, name: str, contract: Contract, scratch: Path) -> Deli
     }
     schema = pa.schema([pa.field(column, pa.string()) for column in header])
     try:
+        rows = 0
         with pa_csv.open_csv(plain, **options) as reader, pa_parquet.ParquetWriter(text, schema) as writer:
             for batch in reader:
                 writer.write_batch(batch)
+                rows += batch.num_rows
     except pa.ArrowInvalid as error:
-        if "UTF8" in str(error):
-            raise UnreadableFile(f"{name}: not UTF-8 text ({error}); see `encoding` in {contract.file}") from error
+        _check_text(plain, name, contract)
         raise UnreadableFile(f"{name}: not a CSV that can be read: {error}; {_expected(contract)}") from error
-    bad = _malformed(malformed)
+    if not malformed or malformed[-1][1] != end:
+        last = 1 + rows + len(malformed)
+        raise UnreadableFile(f"{name}: record {last} opens a quote that nothing closes; {_expected(contract)}")
+    bad = _malformed(malformed[:-1])
     return Delivered(_numbered(pl.scan_parquet(text).select(contract.names), bad, first=2), bad, ignored)
 
 
-def _csv_header(plain: Path, name: str, delivery: Delivery) -> list[str]:
+def _csv_header(plain: Path, name: str, contract: Contract, delivery: Delivery) -> list[str]:
     with plain.open("rb") as handle:
         line = handle.readline(1 << 20)
     try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{name}: the header is not UTF-8 text (wrong encoding, or not text at all)") from error
-    header = next(csv.reader([text], delimiter=delivery.delimiter), [])
+        header = next(csv.reader([line.decode("utf-8")], delimiter=delivery.delimiter), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        _check_text(plain, name, contract)
+        raise UnreadableFile(f"{name}: the header cannot be read: {error}; {_expected(contract)}") from error
+    if any("\n" in field for field in header):
+        raise UnreadableFile(f"{name}: the header has a line break inside a column's name; {_expected(contract)}")
     doubled = sorted({field for field in header if header.count(field) > 1})
     if doubled:
-        raise UnreadableFile(f"{name}: the header names column {doubled[0]!r} twice")
+        raise UnreadableFile(f"{name}: the header names column {doubled[0]!r} twice; {_expected(contract)}")
     return header
+
+
+def _check_text(plain: Path, name: str, contract: Contract) -> None:
+    """Raise UnreadableFile at the first byte that is no text; other encodings were checked when they were decoded."""
+    if contract.delivery and contract.delivery.encoding == "utf-8":
+        with plain.open("rb") as handle:
+            for _ in _decoded(handle, name, contract):
+                pass
 
 
 def _check_header(header: list[str], name: str, contract: Contract) -> tuple[str, ...]:
@@ -162,9 +197,15 @@ def _read_jsonl(plain: Path, name: str, contract: Contract, scratch: Path) -> De
         _jsonl_to_parquet(plain, text, contract)
     except pl.exceptions.PolarsError:
         # The fast reader gives up on the whole file; find the broken lines, and read the others.
-        plain, bad = _sift_jsonl(plain, name)
-        _jsonl_to_parquet(plain, text, contract)
-    found = pl.scan_ndjson(plain, infer_schema_length=1000).collect_schema().names()
+        plain, bad = _sift_jsonl(plain, name, contract)
+        try:
+            _jsonl_to_parquet(plain, text, contract)
+        except pl.exceptions.PolarsError as error:
+            raise UnreadableFile(f"{name}: not JSON lines that can be read: {error}; {_expected(contract)}") from error
+    with plain.open("rb") as handle:
+        found = dict.fromkeys(key for line in islice(handle, 1000) if line.strip() for key in json.loads(line))
+    if not found.keys() & set(contract.names):
+        raise UnreadableFile(f"{name}: no column is there; found {', '.join(found)[:300]}; {_expected(contract)}")
     ignored = tuple(c for c in found if c not in contract.names)
     return Delivered(_numbered(pl.scan_parquet(text), bad, first=1), bad, ignored)
 
@@ -173,7 +214,7 @@ def _jsonl_to_parquet(plain: Path, text: Path, contract: Contract) -> None:
     pl.scan_ndjson(plain, schema=dict.fromkeys(contract.names, pl.String)).sink_parquet(text, compression="lz4")
 
 
-def _sift_jsonl(plain: Path, name: str) -> tuple[Path, pl.DataFrame]:
+def _sift_jsonl(plain: Path, name: str, contract: Contract) -> tuple[Path, pl.DataFrame]:
     """Copy the lines that are JSON objects; return the copy and the others with what is wrong with each."""
     good = plain.with_suffix(".sifted")
     malformed: list[tuple[int, str, str]] = []
@@ -181,7 +222,7 @@ def _sift_jsonl(plain: Path, name: str) -> tuple[Path, pl.DataFrame]:
         # Blank lines are no records: the fast reader does not count them either.
         for number, line in enumerate((line for line in source if line.strip()), start=1):
             try:
-                record = json.loads(line)
+                record = json.loads(line, parse_constant=_no_number, parse_float=_finite)
                 reason = "" if isinstance(record, dict) else f"a JSON {type(record).__name__}, not an object"
             except ValueError as error:
                 reason = f"not JSON: {error}"
@@ -190,20 +231,34 @@ def _sift_jsonl(plain: Path, name: str) -> tuple[Path, pl.DataFrame]:
             else:
                 sink.write(line if line.endswith(b"\n") else line + b"\n")
     if good.stat().st_size == 0:
-        raise UnreadableFile(f"{name}: no line is a JSON object; the first: {malformed[0][2]}")
+        first = f"the first: {malformed[0][2]}" if malformed else "all are blank"
+        raise UnreadableFile(f"{name}: no line is a JSON object; {first}; {_expected(contract)}")
     return good, _malformed(malformed)
 
 
-def _read_parquet(path: Path, contract: Contract) -> Delivered:
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _no_number(text)
+
+
+def _read_parquet(path: Path, contract: Contract, scratch: Path) -> Delivered:
+    text = scratch / f"{path.name}.text"
     try:
         frame = pl.scan_parquet(path)
         schema = frame.collect_schema()
+        ignored = _check_header(schema.names(), path.name, contract)
+        # Read here and now: a damaged page, or a column that is no text, is this file's fault and told as such.
+        frame.select(_as_text(name, schema[name]) for name in contract.names).sink_parquet(text, compression="lz4")
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise UnreadableFile(f"{path.name}: not a Parquet file that can be read: {str(error)[:200]}") from error
-    ignored = _check_header(schema.names(), path.name, contract)
-    rows = frame.select(_as_text(name, schema[name]) for name in contract.names)
+        raise UnreadableFile(
+            f"{path.name}: not a Parquet file that can be read: {' '.join(str(error).split())[:200]}; "
+            f"{_expected(contract)}"
+        ) from error
     none = _malformed([])
-    return Delivered(_numbered(rows, none, first=1), none, ignored)
+    return Delivered(_numbered(pl.scan_parquet(text), none, first=1), none, ignored)
 
 
 def _as_text(name: str, type_: pl.DataType) -> pl.Expr:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,12 +10,14 @@ from typing import Literal
 import duckdb
 import polars as pl
 
+from contracts.ids import physical_schema
 from contracts.model import Contract
 from sql import ddl
 from sql.dialect import SESSION, to_duckdb
 from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError
 
-_BIND = re.compile(r"\$([a-z_]\w*)")
+# A text literal is matched too, so that a `$word` inside one is no bind.
+_BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 
 
 class DuckDBWarehouse(Warehouse):
@@ -61,9 +62,8 @@ class DuckDBWarehouse(Warehouse):
         self._run(statement, binds)
 
     def query(self, statement: str, **binds: Value) -> pl.DataFrame:
-        frame = pl.from_arrow(self._run(statement, binds).to_arrow_table())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        text = self._transpiled(statement)
+        return self._frame(text, self._used(text, binds))
 
     def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
         if not files:
@@ -77,10 +77,10 @@ class DuckDBWarehouse(Warehouse):
         if not rows:
             return
         names = ", ".join(f'"{c}"' for c in columns)
-        tuples = ", ".join("(" + ", ".join("?" for _ in columns) + ")" for _ in rows)
-        head = self._transpiled(f"INSERT INTO {table} ({names}) SELECT {names} FROM audit_rows")
-        statement = head[: head.upper().index(" SELECT ")] + f" VALUES {tuples}"
-        self._native(statement, [row.get(c) for row in rows for c in columns])
+        one = "(" + ", ".join("?" for _ in columns) + ")"
+        schema, _, name = table.partition(".")
+        insert = f'INSERT INTO "{physical_schema(schema, self._environment)}"."{name}" ({names}) VALUES {one}'
+        self._native(insert + f", {one}" * (len(rows) - 1), [row.get(c) for row in rows for c in columns])
 
     def has_table(self, table: str) -> bool:
         schema, _, name = table.rpartition(".")
@@ -91,16 +91,13 @@ class DuckDBWarehouse(Warehouse):
             return False
         return True
 
-    def explain(self, statement: str) -> None:
-        """Let the engine plan a statement without running it; raise WarehouseError when it cannot."""
-        text = self._transpiled(statement)
-        self._native(f"EXPLAIN {text}", dict.fromkeys(_BIND.findall(text)))
+    def describe(self, statement: str) -> list[tuple[str, str]]:
+        """Plan a SELECT in DuckDB's own text without running it: the names and types of its columns."""
+        return [(str(row[0]), str(row[1])) for row in self._frame(f"DESCRIBE {statement}", {}).iter_rows()]
 
     def native(self, statement: str) -> pl.DataFrame:
         """Run DuckDB's own text, for the analyst at the prompt; its rows as a frame."""
-        frame = pl.from_arrow(self._native(statement, {}).to_arrow_table())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return self._frame(statement, {})
 
     def view_parquet(self, name: str, files: Sequence[Path], contract: Contract) -> None:
         """Show Parquet files of the lake as a view; without files, an empty one of the contract's columns."""
@@ -110,7 +107,7 @@ class DuckDBWarehouse(Warehouse):
             paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
             self._native(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])", {})
         else:
-            self.execute(ddl.create_table(contract, name=name, engine="duckdb"))
+            self.execute(ddl.create_table(contract, name=name))
 
     def view_frame(self, name: str, frame: pl.DataFrame) -> None:
         """Hold a frame as a table, for SQL that joins against it."""
@@ -131,15 +128,33 @@ class DuckDBWarehouse(Warehouse):
     def _transpiled(self, statement: str) -> str:
         return to_duckdb(statement, environment=self._environment)
 
-    def _run(self, statement: str, binds: Mapping[str, Value]) -> duckdb.DuckDBPyConnection:
+    def _run(self, statement: str, binds: Mapping[str, Value]) -> None:
         text = self._transpiled(statement)
-        used = {name: {**self._binds, **binds}.get(name) for name in _BIND.findall(text)}
-        return self._native(text, used)
+        self._native(text, self._used(text, binds))
 
-    def _native(self, text: str, binds: object) -> duckdb.DuckDBPyConnection:
+    def _used(self, text: str, binds: Mapping[str, Value]) -> dict[str, Value]:
+        known = {**self._binds, **binds}
+        if missing := _binds(text) - known.keys():
+            raise WarehouseError(f"no value is given for :{', :'.join(sorted(missing))}", text)
+        return {name: known[name] for name in _binds(text)}
+
+    def _frame(self, text: str, binds: Mapping[str, Value]) -> pl.DataFrame:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                return self._connection.execute(text, binds) if binds else self._connection.execute(text)
+            relation = self._connection.sql(text, params=dict(binds)) if binds else self._connection.sql(text)
+            if relation is None:
+                return pl.DataFrame()
+            frame = pl.from_arrow(relation.to_arrow_table())
         except duckdb.Error as error:
             raise WarehouseError(" ".join(str(error).split())[:600], text) from error
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def _native(self, text: str, binds: object) -> None:
+        try:
+            self._connection.execute(text, binds)
+        except duckdb.Error as error:
+            raise WarehouseError(" ".join(str(error).split())[:600], text) from error
+
+
+def _binds(text: str) -> set[str]:
+    return {name for name in _BIND.findall(text) if name}

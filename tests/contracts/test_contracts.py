@@ -32,6 +32,8 @@ SHARED = {"row_hash": "varchar(32)", "delivery_date": "date", "batch_id": "varch
 # Parts of a column's name that say it is about a person.
 PERSONAL = {"email", "phone", "street", "birth", "ip", "firstname", "lastname"}
 # Named by the source, against our convention, and kept as delivered.
+# Files of other sources, which are mapped into the delivered tables and have no clean table of their own.
+MAPPED = {"online_retail_lines"}
 AS_DELIVERED = {"launched_on"}
 
 
@@ -53,8 +55,9 @@ def test_contract_is_valid_odcs_readable_and_has_rules(file: str) -> None:
 
 
 def test_every_delivered_table_has_a_raw_and_a_clean_contract(registry: Registry) -> None:
-    for layer in ("raw", "clean"):
-        assert tuple(c.table.name for c in registry.layer(layer)) == DELIVERED
+    assert tuple(c.table.name for c in registry.layer("clean")) == DELIVERED
+    raw = {c.table.name for c in registry.layer("raw")}
+    assert raw - set(DELIVERED) == MAPPED
 
 
 def test_every_reference_has_a_target(registry: Registry) -> None:

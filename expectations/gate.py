@@ -1,0 +1,156 @@
+"""The gate: a table's contract against a batch of it, on the lake or in the warehouse."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from contracts.ids import TableId
+from contracts.model import Contract
+from expectations.compiler import expectation_json, load_suite, suite_json
+from expectations.expressions import References, Unsupported
+from expectations.flat_engine import BatchData, FlatEngine
+from expectations.measured import of_missing_column
+from expectations.polars_engine import PolarsBatch, PolarsExecutionEngine
+from expectations.predicates import absent
+from expectations.rules import Rule, rules_of
+from expectations.validation import PreparedSuite, stored_result, uncheckable
+from expectations.verdicts import GateBlocked, GateResult, RuleResult
+from expectations.warehouse_engine import Query, RelationBatch, WarehouseExecutionEngine
+
+__all__ = ["Gate", "GateBlocked", "GateResult", "RuleResult"]
+
+# Great Expectations sends every warning of the process to its log when it is imported.
+logging.captureWarnings(False)
+logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
+Only = Callable[[Rule], bool]
+
+
+class Gate:
+    """Checks tables against their contracts; keeps the latest result of each table in `directory` for Data Docs."""
+
+    def __init__(self, registry: Mapping[TableId, Contract], directory: Path) -> None:
+        self.registry, self.directory = registry, directory
+        self._lock = threading.Lock()
+        self._rules: dict[TableId, tuple[Contract, tuple[Rule, ...]]] = {}
+        self._suites: dict[tuple[str, ...], PreparedSuite] = {}
+
+    @property
+    def results(self) -> Path:
+        """Where the latest result of each table lies: what `build_site` renders."""
+        return self.directory / "results"
+
+    def check_frame(
+        self,
+        contract: Contract,
+        frame: pl.LazyFrame | pl.DataFrame,
+        *,
+        run_id: str,
+        batch_id: str,
+        references: References | None = None,
+        only: Only | None = None,
+    ) -> GateResult:
+        """Check a frame; a foreign key needs its table in `references`, or must be left out by `only`."""
+        lazy = frame.lazy()
+        raw = contract.table.layer == "raw"
+        data = PolarsBatch(lazy, references=references, masks=contract.masks, blank_is_null=raw)
+        return self._check(contract, data, PolarsExecutionEngine, "lake", run_id, batch_id, only)
+
+    def check_relation(
+        self,
+        contract: Contract,
+        relation: str,
+        query: Query,
+        *,
+        run_id: str,
+        batch_id: str,
+        only: Only | None = None,
+        name_of: Callable[[str], str] = str,
+    ) -> GateResult:
+        """Check a relation of the warehouse; `query` takes Redshift SQL, `name_of` names the tables of foreign keys."""
+        data = RelationBatch(relation, query, masks=contract.masks, name_of=name_of)
+        return self._check(contract, data, WarehouseExecutionEngine, "warehouse", run_id, batch_id, only)
+
+    def _check(
+        self,
+        contract: Contract,
+        data: BatchData,
+        engine: type[FlatEngine],
+        place: str,
+        run_id: str,
+        batch_id: str,
+        only: Only | None,
+    ) -> GateResult:
+        started = time.perf_counter()
+        rules = [rule for rule in self._rules_of(contract) if only is None or only(rule)]
+        if not rules:
+            raise Unsupported(f"{contract.table}: no rule is left to check; a gate that checks nothing is an error")
+        present = set(data.known_columns(contract.names))
+        # A query may read any column; with one of them gone, `columns` fails and says so.
+        whole = present.issuperset(contract.names)
+        checkable = [r for r in rules if not absent(r, present) and (whole or r.kind != "sql")]
+        with self._lock:
+            suite = self._suite(contract, checkable, engine)
+        results = suite.run(data)
+        rows = data.rows
+        found = {rule.id: _read(rule, result) for rule, result in zip(checkable, results, strict=True)}
+        for rule in rules:
+            if rule.id not in found:
+                gone = absent(rule, present) or [c for c in contract.names if c not in present]
+                missing = of_missing_column(rule, rows, gone)
+                found[rule.id] = RuleResult(rule, missing.evaluated, missing.failed, False, missing.observed)
+                results.append(uncheckable(expectation_json(rule, contract), missing.observed))
+        self._keep(contract, place, suite.name, results, run_id=run_id, batch_id=batch_id)
+        ordered = tuple(found[rule.id] for rule in rules)
+        return GateResult(contract.table, run_id, batch_id, rows, ordered, time.perf_counter() - started)
+
+    def _rules_of(self, contract: Contract) -> tuple[Rule, ...]:
+        known = self._rules.get(contract.table)
+        if known is None or known[0] is not contract:
+            known = self._rules[contract.table] = (contract, rules_of(contract))
+            self._suites = {key: suite for key, suite in self._suites.items() if key[0] != str(contract.table)}
+        return known[1]
+
+    def _suite(self, contract: Contract, rules: Iterable[Rule], engine: type[FlatEngine]) -> PreparedSuite:
+        wanted = [rule.id for rule in rules]
+        key = (str(contract.table), engine.__name__, *wanted)
+        if key not in self._suites:
+            whole = suite_json(contract)
+            by_id = {e["meta"]["rule_id"]: e for e in whole["expectations"]}
+            part = {**whole, "expectations": [by_id[rule_id] for rule_id in wanted]}
+            self._suites[key] = PreparedSuite(load_suite(part), engine)
+        return self._suites[key]
+
+    def _keep(self, contract: Contract, place: str, name: str, results: list[Any], **ids: str) -> None:
+        path = self.results / contract.table.layer / f"{contract.table.name}.{place}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        body = stored_result(name, results, source=place, **ids)
+        path.write_text(json.dumps(body, sort_keys=True, default=str) + "\n", encoding="utf-8")
+
+
+def _read(rule: Rule, result: Any) -> RuleResult:
+    """One of Great Expectations' results as ours."""
+    body = result.result
+    if not rule.of_row:
+        observed = body.get("observed_value")
+        if rule.kind == "columns":
+            observed = _difference(rule, observed)
+        said = 0 if observed is None and result.success else 1
+        return RuleResult(rule, said, int(not result.success), bool(result.success), observed)
+    evaluated = body["element_count"] - (body.get("missing_count") or 0)
+    samples = tuple(body.get("partial_unexpected_list") or ())
+    return RuleResult(rule, evaluated, body["unexpected_count"], bool(result.success), None, samples)
+
+
+def _difference(rule: Rule, found: list[str]) -> str:
+    promised = rule.args["names"]
+    parts = {"missing": set(promised) - set(found), "not promised": set(found) - set(promised)}
+    return "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in parts.items() if names) or "as promised"

@@ -1,0 +1,148 @@
+"""Text to values: the one meaning of "reads as", shared by the gate (`parses_as`) and by the cleaning.
+
+`parse` gives NULL where the text does not read as a value or does not fit its type exactly. Polars alone is too kind
+for that: it takes `1e5` for a decimal, cuts digits that do not fit, and reads `2024-1-5` and `+2024-01-05` as
+`%Y-%m-%d`. So every text is held against a strict regular expression first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from contracts.polars_types import polars_type
+from contracts.types import ColumnType
+
+BLANKS = " \t\r\n\x0b\x0c\u00a0"
+TRUE_TEXTS = ("true", "t", "yes", "1")
+FALSE_TEXTS = ("false", "f", "no", "0")
+DEFAULT_TYPES = {
+    "integer": ColumnType("bigint"),
+    "number": ColumnType("double precision"),
+    "boolean": ColumnType("boolean"),
+    "date": ColumnType("date"),
+    "timestamp": ColumnType("timestamp"),
+    "string": ColumnType("varchar", length=65_535),
+}
+# `[0-9]`, never `\d`: to Polars that is a digit of any script.
+_NUMBER = r"^[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)$"
+_INTEGER = r"^[+-]?[0-9]+$"
+_ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_OFFSET = r"[+-]([01][0-9]|2[0-3])"
+_ISO_TIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    rf"(Z|{_OFFSET}(:?[0-5][0-9])?)?$"
+)
+# Each directive as Python's strptime means it, but a year is always four digits.
+_DIRECTIVES = {
+    "Y": "[0-9]{4}",
+    "y": "[0-9]{2}",
+    "m": "[0-9]{1,2}",
+    "d": "[0-9]{1,2}",
+    "H": "[0-9]{1,2}",
+    "I": "[0-9]{1,2}",
+    "M": "[0-5]?[0-9]",
+    "S": "[0-5]?[0-9]",
+    "p": "[AaPp][Mm]",
+    "b": "[A-Za-z]{3}",
+    "B": "[A-Za-z]{3,9}",
+    "z": f"(Z|{_OFFSET}:?[0-5][0-9])",
+    "%": "%",
+}
+_DIRECTIVE = re.compile(r"\.%f|%(.)")
+
+
+def blank_to_null(text: pl.Expr) -> pl.Expr:
+    """The text, or NULL where it is empty or only blanks: what a raw table calls missing."""
+    return pl.when(text.str.strip_chars(BLANKS) != "").then(text)
+
+
+def parse(text: pl.Expr, logical: str, formats: Sequence[str] = (), type: ColumnType | None = None) -> pl.Expr:
+    """Read text as a value of `type` (default: the widest of its logical type); NULL where it does not read so.
+
+    A timestamp becomes a UTC instant without zone, whatever offset it was written with. Decimals are exact: text with
+    more digits than the type holds does not parse, it is never rounded.
+    """
+    type = type or DEFAULT_TYPES.get(logical)
+    trimmed = text.str.strip_chars(BLANKS)
+    if type is None:
+        raise ValueError(f"unknown logical type {logical!r}; one of {', '.join(sorted(DEFAULT_TYPES))}")
+    if logical == "string":
+        return text
+    if logical == "integer":
+        return _where(trimmed, _INTEGER).cast(polars_type(type), strict=False)
+    if logical == "number":
+        return _number(trimmed, type)
+    if logical == "boolean":
+        lower = trimmed.str.to_lowercase()
+        return pl.when(lower.is_in(TRUE_TEXTS)).then(True).when(lower.is_in(FALSE_TEXTS)).then(False)
+    if logical == "date":
+        dates = [_strptime(trimmed, f, pl.Date()) for f in formats]
+        return _first(dates or [_where(trimmed, _ISO_DATE).str.to_date("%Y-%m-%d", strict=False)])
+    if logical == "timestamp":
+        return _first([_strptime(trimmed, f, pl.Datetime("us")) for f in formats] or _iso_instants(trimmed))
+    raise ValueError(f"a column of logical type {logical!r} is not read from text")
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise ValueError for a strptime directive that is not read here."""
+    for format_ in formats:
+        _translate(format_)
+
+
+def _where(text: pl.Expr, pattern: str) -> pl.Expr:
+    return pl.when(text.str.contains(pattern)).then(text)
+
+
+def _first(candidates: list[pl.Expr]) -> pl.Expr:
+    value = candidates[0] if len(candidates) == 1 else pl.coalesce(candidates)
+    # Year 0 is a date for Polars only: neither Python nor the warehouses have it.
+    return pl.when(value.dt.year().is_between(1, 9999)).then(value)
+
+
+def _number(text: pl.Expr, type_: ColumnType) -> pl.Expr:
+    number = _where(text, _NUMBER)
+    if type_.kind == "decimal":
+        scale = type_.scale or 0
+        whole = (type_.precision or 0) - scale
+        number = _where(number, rf"^[+-]?0*[0-9]{{0,{whole}}}(\.[0-9]{{0,{scale}}}0*)?$")
+    value = number.cast(polars_type(type_), strict=False)
+    return pl.when(value.is_finite()).then(value) if type_.kind == "double precision" else value
+
+
+def _iso_instants(text: pl.Expr) -> list[pl.Expr]:
+    iso = _where(text, _ISO_TIME).str.replace(" ", "T", literal=True)
+    naive = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    zoned = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
+    return [naive, zoned.dt.replace_time_zone(None)]
+
+
+def _strptime(text: pl.Expr, format_: str, dtype: pl.DataType) -> pl.Expr:
+    pattern, chrono = _translate(format_)
+    matching = _where(text, pattern)
+    if isinstance(dtype, pl.Date):
+        return matching.str.to_date(chrono, strict=False)
+    if not re.search("%[HI]", format_):
+        # Chrono makes no instant of a date alone; Python's strptime says midnight.
+        return matching.str.to_date(chrono, strict=False).cast(pl.Datetime("us"))
+    instant = matching.str.to_datetime(chrono, time_unit="us", strict=False)
+    return instant.dt.replace_time_zone(None) if "%z" in format_ else instant
+
+
+def _translate(format_: str) -> tuple[str, str]:
+    """A strptime format as the regular expression that its texts match, and as Chrono (Polars) writes it."""
+    pattern, chrono, at = "^", "", 0
+    for match in _DIRECTIVE.finditer(format_):
+        literal = format_[at : match.start()]
+        at = match.end()
+        pattern, chrono = pattern + re.escape(literal), chrono + literal
+        if match[0] == ".%f":
+            pattern, chrono = pattern + r"\.[0-9]{1,9}", chrono + "%.f"
+        elif match[1] in _DIRECTIVES:
+            pattern += _DIRECTIVES[match[1]]
+            chrono += "%#z" if match[1] == "z" else match[0]
+        else:
+            raise ValueError(f"format {format_!r}: directive {match[0]} is not read here")
+    return pattern + re.escape(format_[at:]) + "$", chrono + format_[at:]

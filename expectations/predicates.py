@@ -1,0 +1,213 @@
+"""Rules over a Polars frame: measure them all in one pass, or split the frame into rows kept and rows broken."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from contracts.polars_types import polars_type
+from contracts.types import ColumnType
+from expectations.expressions import (
+    References,
+    Schema,
+    Unsupported,
+    anti_join,
+    broken,
+    evaluated,
+    mark_missing,
+    read,
+)
+from expectations.measured import Measured, of_columns, of_missing_column, of_table, of_types
+from expectations.rules import Rule
+
+__all__ = ["Measured", "References", "Split", "Unsupported", "broken", "evaluated", "measure", "samples", "split"]
+
+BROKEN_RULES = "broken_rules"
+_BITS = 63
+_TABLE = "gated"
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows that keep every quarantine rule, and the others with the ids of the rules that they break."""
+
+    kept: pl.LazyFrame
+    broken: pl.LazyFrame
+
+    def collect(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Both halves, from one pass over the frame."""
+        kept, broken_ = pl.collect_all([self.kept, self.broken], engine="streaming")
+        return kept, broken_
+
+
+def split(frame: pl.LazyFrame, rules: Iterable[Rule], references: References | None = None) -> Split:
+    """Divide the rows by the rules whose verdict is quarantine; other rules are left out.
+
+    Each row carries one integer, a bit per rule; the ids are written out for the broken rows only, because lists of
+    text on every row cost four to seven times the pass itself.
+    """
+    judging = [rule for rule in rules if rule.verdict == "quarantine"]
+    schema = frame.collect_schema()
+    columns = schema.names()
+    if not judging:
+        nothing = pl.lit([], dtype=pl.List(pl.String)).alias(BROKEN_RULES)
+        return Split(frame, frame.clear().with_columns(nothing))
+    marked, flags = frame, []
+    for place, rule in enumerate(judging):
+        _present(rule, schema)
+        if rule.kind == "foreign_key":
+            mark = f"__missing_{place}"
+            marked = mark_missing(rule, marked, references or {}, mark)
+            flags.append(pl.col(mark))
+        else:
+            flags.append(broken(rule, schema))
+    masks = {f"__mask_{at // _BITS}": flags[at : at + _BITS] for at in range(0, len(flags), _BITS)}
+    marked = marked.with_columns(_bits(part).alias(name) for name, part in masks.items())
+    any_broken = pl.any_horizontal(pl.col(name) != 0 for name in masks)
+    ids = [
+        pl.when(pl.col(f"__mask_{place // _BITS}") & (1 << place % _BITS) != 0).then(pl.lit(rule.id))
+        for place, rule in enumerate(judging)
+    ]
+    kept = marked.filter(~any_broken).select(columns)
+    rejected = marked.filter(any_broken).select(*columns, pl.concat_list(ids).list.drop_nulls().alias(BROKEN_RULES))
+    return Split(kept, rejected)
+
+
+def _bits(flags: Sequence[pl.Expr]) -> pl.Expr:
+    return reduce(operator.or_, (flag.cast(pl.Int64) * (1 << bit) for bit, flag in enumerate(flags)))
+
+
+def _present(rule: Rule, schema: Schema) -> None:
+    if missing := absent(rule, schema):
+        raise Unsupported(f"{rule.id} ({rule.where}): the data have no column {', '.join(missing)}")
+
+
+def measure(frame: pl.LazyFrame, rules: Iterable[Rule], references: References | None = None) -> list[Measured]:
+    """Count, for every rule, the rows it says something about and those that break it: one collect for all of them."""
+    rules, schema = list(rules), frame.collect_schema()
+    plan = _Plan(frame, schema, references or {})
+    for place, rule in enumerate(rules):
+        if not absent(rule, schema):
+            plan.add(str(place), rule)
+    plan.run()
+    return [plan.measured(str(place), rule) for place, rule in enumerate(rules)]
+
+
+class _Plan:
+    """Everything that a list of rules asks of a frame, as lazy frames of one row each."""
+
+    def __init__(self, frame: pl.LazyFrame, schema: pl.Schema, references: References) -> None:
+        self.frame, self.schema, self.references = frame, schema, references
+        self.fused: dict[str, pl.Expr] = {"rows": pl.len()}
+        self.others: list[pl.LazyFrame] = []
+        self.values: dict[str, Any] = {}
+
+    def add(self, key: str, rule: Rule) -> None:
+        if rule.kind == "unique":
+            # On its own, over the key alone: a sort would hold every column of the fused pass in memory.
+            keys = self.frame.select(rule.columns)
+            counts = evaluated(rule, self.schema).alias(f"{key}.evaluated")
+            self.others.append(keys.select(counts, broken(rule, self.schema).sum().alias(f"{key}.failed")))
+        elif rule.kind == "foreign_key":
+            self.fused[f"{key}.evaluated"] = evaluated(rule, self.schema)
+            missing = anti_join(rule, self.frame, self.references)
+            self.others.append(missing.select(pl.len().alias(f"{key}.failed")))
+        elif rule.of_row:
+            self.fused[f"{key}.evaluated"] = evaluated(rule, self.schema)
+            self.fused[f"{key}.failed"] = broken(rule, self.schema).sum()
+        elif rule.kind == "aggregate":
+            self.fused[f"{key}.observed"] = _aggregate(rule, self.schema)
+        elif rule.kind == "sql":
+            self.others.append(_queried(rule, self.frame).rename(lambda _: f"{key}.observed"))
+
+    def run(self) -> None:
+        fused = self.frame.select(expression.alias(name) for name, expression in self.fused.items())
+        for frame in pl.collect_all([fused, *self.others], engine="streaming"):
+            if frame.height != 1:
+                raise Unsupported(f"a query over {_TABLE} gave {frame.height} rows instead of one")
+            self.values |= frame.row(0, named=True)
+
+    def measured(self, key: str, rule: Rule) -> Measured:
+        if missing := absent(rule, self.schema):
+            return of_missing_column(rule, self.values["rows"], missing)
+        if rule.of_row:
+            return Measured(rule, self.values[f"{key}.evaluated"], self.values[f"{key}.failed"])
+        if rule.kind == "columns":
+            return of_columns(rule, self.schema.names())
+        if rule.kind == "types":
+            return of_types(rule, other_types(rule, self.schema))
+        return of_table(rule, self.values["rows" if rule.kind == "row_count" else f"{key}.observed"])
+
+
+def other_types(rule: Rule, schema: Schema) -> dict[str, str]:
+    """The columns whose Polars type is not the promised one (columns that are missing are the columns rule's)."""
+    promised = {name: (text, polars_type(ColumnType.parse(text))) for name, text in rule.args["types"].items()}
+    return {
+        name: f"{schema[name]}, not {text}"
+        for name, (text, dtype) in promised.items()
+        if name in schema and schema[name] != dtype
+    }
+
+
+def _aggregate(rule: Rule, schema: Schema) -> pl.Expr:
+    value = read(rule, rule.columns[0], schema)
+    functions: dict[str, Callable[[], pl.Expr]] = {
+        # The sum of no values is NULL in SQL and 0 in Polars.
+        "sum": lambda: pl.when(value.count() > 0).then(value.sum()),
+        "mean": lambda: value.cast(pl.Float64).mean(),
+        "min": value.min,
+        "max": value.max,
+        "stddev": lambda: value.cast(pl.Float64).std(),
+        "distinct_count": lambda: value.drop_nulls().n_unique(),
+    }
+    return functions[rule.args["function"]]()
+
+
+def _queried(rule: Rule, frame: pl.LazyFrame) -> pl.LazyFrame:
+    import sqlglot
+
+    text = rule.args["query"].replace("${table}", _TABLE)
+    try:
+        postgres = sqlglot.transpile(text, read="redshift", write="postgres")[0]
+        answer = pl.SQLContext({_TABLE: frame}).execute(postgres, eager=False)
+        answer.collect_schema()
+        return answer
+    except (sqlglot.errors.SqlglotError, pl.exceptions.PolarsError) as error:
+        raise Unsupported(f"{rule.id} ({rule.where}): Polars cannot run this query over a file: {error}") from error
+
+
+def samples(
+    frame: pl.LazyFrame, rules: Iterable[Rule], references: References | None = None, *, most: int = 20
+) -> list[list[dict[str, Any]]]:
+    """Up to `most` broken rows of each row rule, with the columns that it reads: one collect for all of them."""
+    schema = frame.collect_schema()
+    frames = [_sampled(frame, schema, rule, references or {}).head(most) for rule in rules]
+    return [found.to_dicts() for found in pl.collect_all(frames, engine="streaming")]
+
+
+def _sampled(frame: pl.LazyFrame, schema: Schema, rule: Rule, references: References) -> pl.LazyFrame:
+    columns = [column for column in rule_columns(rule) if column in schema]
+    if absent(rule, schema):
+        return frame.select(columns).head(0)
+    if rule.kind == "foreign_key":
+        return anti_join(rule, frame, references).select(columns)
+    return frame.select(columns).filter(broken(rule, schema))
+
+
+def absent(rule: Rule, columns: Collection[str]) -> list[str]:
+    """The columns that a rule reads and that are not there."""
+    return [column for column in rule_columns(rule) if column not in columns]
+
+
+def rule_columns(rule: Rule) -> tuple[str, ...]:
+    """The columns that a rule reads; those of a condition stand in its SQL."""
+    if rule.kind == "condition":
+        from expectations.conditions import columns_read
+
+        return columns_read(rule.args["sql"])
+    return rule.columns

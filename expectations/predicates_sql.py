@@ -1,0 +1,244 @@
+"""Rules as Redshift SQL over one relation: a whole suite is one SELECT of one row.
+
+Counts of rows and aggregates come from one scan; unique and foreign_key rules are sub-queries of one row each, joined
+to it. The relation's columns come along as NULLs (a join on false), so that one statement also tells the columns and
+their types. The text is put together from fragments: as one sqlglot tree it took eight times as long to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+import sqlglot
+from sqlglot import exp
+
+from expectations.conditions import parse_condition
+from expectations.expressions import Unsupported
+from expectations.measured import Measured, of_columns, of_table, of_types
+from expectations.predicates import other_types, rule_columns
+from expectations.rules import Rule
+
+_PREFIX = "gate_"
+_ROWS = "gate_rows"
+Named = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class SuiteSelect:
+    """One SELECT that measures every rule, and where in its one row each answer stands."""
+
+    rules: Sequence[Rule]
+    text: str
+    places: Sequence[tuple[str, str]]
+
+    def read(self, answer: pl.DataFrame) -> tuple[int, list[Measured], pl.Schema]:
+        """The relation's rows, each rule measured, and the relation's schema."""
+        if answer.height != 1:
+            raise Unsupported(f"the audit query gave {answer.height} rows instead of one")
+        row = answer.row(0, named=True)
+        schema = pl.Schema({name: dtype for name, dtype in answer.schema.items() if not name.startswith(_PREFIX)})
+        found = zip(self.rules, self.places, strict=True)
+        return int(row[_ROWS]), [_measured(rule, row, *places, schema) for rule, places in found], schema
+
+
+def suite_select(rules: Sequence[Rule], relation: str, *, name_of: Named = str) -> SuiteSelect:
+    """Write the SELECT; `name_of` gives the relation of a table that a foreign key refers to."""
+    table = _table(relation)
+    # What several rules ask for (how many values a column has) is counted once.
+    counts: dict[str, str] = {"COUNT(*)": _ROWS}
+    scalars: list[str] = []
+    joins: list[str] = []
+    places: list[tuple[str, str]] = []
+
+    def counted(expression: str) -> str:
+        return counts.setdefault(expression, f"{_PREFIX}{len(counts)}")
+
+    for rule in rules:
+        evaluated = counted(_evaluated(rule)) if rule.of_row else _ROWS
+        found = f"{_PREFIX}u{len(joins)}"
+        if rule.kind == "unique":
+            groups = f"SELECT COUNT(*) AS n FROM {table} {_duplicated(rule)}"
+            joins.append(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS {found} FROM ({groups}) AS d")
+        elif rule.kind == "foreign_key":
+            joins.append(f"SELECT COUNT(*) AS {found} FROM {table} AS r WHERE {_missing(rule, name_of)}")
+        elif rule.of_row:
+            found = counted(f"COUNT(CASE WHEN {broken_sql(rule)} THEN 1 END)")
+        elif rule.kind == "aggregate":
+            found = counted(_aggregate(rule))
+        elif rule.kind == "sql":
+            found = f"{_PREFIX}q{len(scalars)}"
+            scalars.append(f"({parse_query(rule, relation)}) AS {found}")
+        places.append((evaluated, found))
+    names = ["m.*", *(f"u{i}.*" for i in range(len(joins))), *scalars, "s.*"]
+    joined = "".join(f" CROSS JOIN ({query}) AS u{i}" for i, query in enumerate(joins))
+    measures = ", ".join(f"{expression} AS {alias}" for expression, alias in counts.items())
+    text = (
+        f"SELECT {', '.join(names)} FROM (SELECT {measures} FROM {table}) AS m{joined}"
+        f" LEFT JOIN (SELECT * FROM {table} LIMIT 0) AS s ON 1 = 0"
+    )
+    return SuiteSelect(tuple(rules), text, tuple(places))
+
+
+def _measured(rule: Rule, row: dict[str, Any], evaluated: str, found: str, schema: pl.Schema) -> Measured:
+    if rule.of_row:
+        return Measured(rule, int(row[evaluated]), int(row[found]))
+    if rule.kind == "columns":
+        return of_columns(rule, schema.names())
+    if rule.kind == "types":
+        return of_types(rule, other_types(rule, schema))
+    return of_table(rule, int(row[_ROWS]) if rule.kind == "row_count" else row[found])
+
+
+def sample_select(
+    rules: Sequence[Rule], relation: str, *, booleans: Collection[str] = (), most: int = 20, name_of: Named = str
+) -> str:
+    """Up to `most` broken rows of each row rule, as text: columns `gate_rule` (its place) and `value_0`, `value_1`, …
+
+    Of rows that share a key, the key comes once.
+    """
+    width = max(len(rule_columns(rule)) for rule in rules)
+    parts = []
+    for place, rule in enumerate(rules):
+        values = [_text(column, column in booleans) for column in rule_columns(rule)]
+        values += ["CAST(NULL AS VARCHAR(65535))"] * (width - len(values))
+        named = ", ".join(f"{value} AS value_{i}" for i, value in enumerate(values))
+        rows = f"SELECT {place} AS gate_rule, {named} FROM {_table(relation)} AS r {_where_broken(rule, name_of)}"
+        parts.append(f"SELECT * FROM ({rows} LIMIT {int(most)}) AS s{place}")
+    return " UNION ALL ".join(parts)
+
+
+def read_samples(rules: Sequence[Rule], answer: pl.DataFrame) -> list[list[dict[str, Any]]]:
+    """The rows of `sample_select`, by rule."""
+    found: list[list[dict[str, Any]]] = [[] for _ in rules]
+    for row in answer.iter_rows(named=True):
+        place = int(row["gate_rule"])
+        columns = rule_columns(rules[place])
+        found[place].append({column: row[f"value_{i}"] for i, column in enumerate(columns)})
+    return found
+
+
+def broken_sql(rule: Rule) -> str:
+    """A condition that is true where a row breaks the rule (row kinds that need no other row or table)."""
+    if rule.blank_is_null or rule.kind == "parses_as" or "logical" in rule.args:
+        raise Unsupported(f"{rule.id}: a rule about delivered text is checked on the lake, not in the warehouse")
+    columns, args = [_name(c) for c in rule.columns], rule.args
+    match rule.kind:
+        case "not_null":
+            return f"{columns[0]} IS NULL"
+        case "in_set":
+            known = ", ".join(_literal(v) for v in args["values"] if v is not None)
+            return f"{columns[0]} NOT IN ({known})" if known else f"{columns[0]} IS NOT NULL"
+        case "matches":
+            return f"NOT {columns[0]} ~ {_literal(args['pattern'])}"
+        case "between":
+            return _outside(columns[0], args)
+        case "length":
+            return _outside(f"LENGTH({columns[0]})", args)
+        case "byte_length":
+            return f"OCTET_LENGTH({columns[0]}) > {int(args['max'])}"
+        case "compare":
+            return f"NOT ({columns[0]} {args['operator'].replace('!=', '<>')} {columns[1]})"
+        case "condition":
+            return f"NOT ({_condition(args['sql'])})"
+    raise Unsupported(f"{rule.id}: a {rule.kind} rule is not a condition over one row")
+
+
+def _evaluated(rule: Rule) -> str:
+    if rule.kind == "not_null":
+        return "COUNT(*)"
+    if rule.kind == "condition":
+        condition = _condition(rule.args["sql"])
+        return f"COUNT(CASE WHEN {condition} THEN 1 WHEN NOT ({condition}) THEN 1 END)"
+    if len(rule.columns) == 1:
+        return f"COUNT({_name(rule.columns[0])})"
+    return f"COUNT(CASE WHEN {_complete(rule)} THEN 1 END)"
+
+
+def _complete(rule: Rule, table: str = "") -> str:
+    return " AND ".join(f"{table}{_name(column)} IS NOT NULL" for column in rule.columns)
+
+
+def _duplicated(rule: Rule) -> str:
+    keys = ", ".join(_name(column) for column in rule.columns)
+    return f"WHERE {_complete(rule)} GROUP BY {keys} HAVING COUNT(*) > 1"
+
+
+def _missing(rule: Rule, name_of: Named) -> str:
+    pairs = zip(rule.columns, rule.args["to_columns"], strict=True)
+    same = " AND ".join(f"p.{_name(there)} = r.{_name(here)}" for here, there in pairs)
+    there = _table(name_of(rule.args["table"]))
+    return f"{_complete(rule, 'r.')} AND NOT EXISTS (SELECT 1 FROM {there} AS p WHERE {same})"
+
+
+def _where_broken(rule: Rule, name_of: Named) -> str:
+    if rule.kind == "unique":
+        return _duplicated(rule)
+    return f"WHERE {_missing(rule, name_of) if rule.kind == 'foreign_key' else broken_sql(rule)}"
+
+
+def _aggregate(rule: Rule) -> str:
+    column = _name(rule.columns[0])
+    double = f"CAST({column} AS DOUBLE PRECISION)"
+    functions = {
+        "sum": f"SUM({column})",
+        "mean": f"AVG({double})",
+        "min": f"MIN({column})",
+        "max": f"MAX({column})",
+        "stddev": f"STDDEV_SAMP({double})",
+        "distinct_count": f"COUNT(DISTINCT {column})",
+    }
+    return functions[rule.args["function"]]
+
+
+def parse_query(rule: Rule, relation: str) -> str:
+    """The query of a `sql` rule over a relation."""
+    try:
+        # Read and written again, so that no comment and no second statement can swallow what follows.
+        trees = sqlglot.parse(str(rule.args["query"]).replace("${table}", relation), read="redshift")
+    except sqlglot.errors.SqlglotError as error:
+        raise Unsupported(f"{rule.id} ({rule.where}): not SQL: {error}") from error
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+        raise Unsupported(f"{rule.id} ({rule.where}): the rule is not one query")
+    if trees[0].find(exp.Placeholder, exp.Parameter):
+        raise Unsupported(f"{rule.id} ({rule.where}): a rule takes no binds; what it says must not depend on the run")
+    return trees[0].sql("redshift", comments=False)
+
+
+def _outside(value: str, args: dict[str, Any]) -> str:
+    sides = []
+    if args.get("min") is not None:
+        sides.append(f"{value} {'<=' if args.get('min_exclusive') else '<'} {_literal(args['min'])}")
+    if args.get("max") is not None:
+        sides.append(f"{value} {'>=' if args.get('max_exclusive') else '>'} {_literal(args['max'])}")
+    if not sides:
+        raise Unsupported("an interval without a bound checks nothing")
+    return " OR ".join(sides)
+
+
+def _text(column: str, is_boolean: bool) -> str:
+    name = _name(column)
+    # Redshift does not cast a boolean to text.
+    return f"CASE WHEN {name} THEN 'true' ELSE 'false' END" if is_boolean else f"CAST({name} AS VARCHAR(65535))"
+
+
+@lru_cache(maxsize=4096)
+def _condition(sql: str) -> str:
+    return parse_condition(sql).sql("redshift", comments=False)
+
+
+@lru_cache(maxsize=4096)
+def _name(column: str) -> str:
+    return exp.to_identifier(column, quoted=True).sql("redshift")
+
+
+@lru_cache(maxsize=1024)
+def _table(relation: str) -> str:
+    return exp.to_table(relation, dialect="redshift").sql("redshift")
+
+
+def _literal(value: Any) -> str:
+    return exp.convert(value).sql("redshift")

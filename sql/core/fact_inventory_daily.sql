@@ -1,0 +1,76 @@
+-- One row per product, warehouse and day since its first movement. Semi-additive: quantities never sum over days.
+WITH
+day_movements AS (
+    SELECT
+        product_id,
+        warehouse_code,
+        movement_date,
+        SUM(CASE WHEN movement_type = 'opening' THEN quantity ELSE 0 END) AS initial_quantity,
+        SUM(CASE WHEN movement_type = 'receipt' THEN quantity ELSE 0 END) AS received_quantity,
+        -SUM(CASE WHEN movement_type = 'sale' THEN quantity ELSE 0 END) AS sold_quantity,
+        SUM(CASE WHEN movement_type = 'return' THEN quantity ELSE 0 END) AS returned_quantity,
+        SUM(CASE WHEN movement_type NOT IN ('opening', 'receipt', 'sale', 'return') THEN quantity ELSE 0 END)
+            AS adjusted_quantity,
+        SUM(quantity) AS moved_quantity,
+        COUNT(movement_id) AS movement_count
+    FROM clean.inventory_movements
+    GROUP BY product_id, warehouse_code, movement_date
+),
+
+-- The balance after each day with movements, and the day on which the next one replaces it.
+balances AS (
+    SELECT
+        product_id,
+        warehouse_code,
+        movement_date,
+        initial_quantity,
+        received_quantity,
+        sold_quantity,
+        returned_quantity,
+        adjusted_quantity,
+        moved_quantity,
+        movement_count,
+        SUM(moved_quantity)
+            OVER (PARTITION BY product_id, warehouse_code ORDER BY movement_date ROWS UNBOUNDED PRECEDING)
+            AS closing_quantity,
+        LEAD(movement_date) OVER (PARTITION BY product_id, warehouse_code ORDER BY movement_date) AS next_movement_date
+    FROM day_movements
+),
+
+-- A day without movements carries the balance of the last one forward.
+snapshots AS (
+    SELECT
+        days.snapshot_date,
+        balances.product_id,
+        balances.warehouse_code,
+        balances.movement_date AS last_movement_date,
+        balances.closing_quantity,
+        CASE WHEN balances.movement_date = days.snapshot_date THEN 1 ELSE 0 END AS moved,
+        balances.initial_quantity,
+        balances.received_quantity,
+        balances.sold_quantity,
+        balances.returned_quantity,
+        balances.adjusted_quantity,
+        balances.moved_quantity,
+        balances.movement_count
+    FROM core.fact_inventory_totals AS days
+    INNER JOIN balances
+        ON balances.movement_date <= days.snapshot_date
+        AND days.snapshot_date < COALESCE(balances.next_movement_date, CAST('9999-12-31' AS DATE))
+)
+
+SELECT
+    snapshot_date,
+    product_id,
+    warehouse_code,
+    closing_quantity - moved * (moved_quantity - initial_quantity) AS opening_quantity,
+    moved * received_quantity AS received_quantity,
+    moved * sold_quantity AS sold_quantity,
+    moved * returned_quantity AS returned_quantity,
+    moved * adjusted_quantity AS adjusted_quantity,
+    closing_quantity,
+    moved * movement_count AS movement_count,
+    last_movement_date,
+    moved = 0 AS is_carried_forward,
+    closing_quantity <= 0 AS is_stockout
+FROM snapshots

@@ -1,0 +1,200 @@
+"""One dialect for all SQL text: Redshift's. DuckDB and Spark get what sqlglot makes of it, or an error: no guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, ParseError, TokenError, UnsupportedError
+
+from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
+
+# What makes DuckDB mean what Redshift means. NULLs: sqlglot writes NULLS FIRST where Redshift would put them first and
+# leaves NULLS LAST out as DuckDB's own default: 'postgres' here would turn DESC NULLS LAST round. The last setting is
+# no matter of meaning: without it DuckDB (1.0 to 2.0, two or more threads) loses rows silently when an empty INSERT
+# and a large one fill the same table in one transaction.
+SESSION: tuple[str, ...] = (
+    "SET integer_division = true",
+    "SET ieee_floating_point_ops = false",
+    "SET error_on_division_by_zero = true",
+    "SET default_null_order = 'nulls_last'",
+    "SET TimeZone = 'UTC'",
+    "SET preserve_insertion_order = false",
+)
+
+# Values that a run binds, and the type each has.
+BINDS: dict[str, str] = {"run_at": "timestamp", "reporting_currency": "varchar(3)"}
+
+# Functions that sqlglot does not know. OCTET_LENGTH counts bytes of text on Redshift and Spark, on DuckDB it is STRLEN.
+_ALLOWED_ANONYMOUS: frozenset[str] = frozenset({"OCTET_LENGTH"})
+
+_SCHEMAS = frozenset((*LAYERS, STAGE_SCHEMA))
+_ONLY_ON_REDSHIFT = (
+    exp.DistStyleProperty,
+    exp.DistKeyProperty,
+    exp.SortKeyProperty,
+    exp.EncodeColumnConstraint,
+    # DuckDB enforces a primary key, also against a row deleted earlier in the same transaction; Redshift only notes it.
+    exp.PrimaryKey,
+)
+
+
+class SqlError(ValueError):
+    """What is wrong with SQL text, as `file:line: message`; several faults come as several lines."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+def parse_select(text: str, file: str) -> exp.Query:
+    """Read the one SELECT (or UNION of SELECTs) of a file; raise SqlError with file:line on anything else."""
+    tree = _parse(text, file)
+    if not isinstance(tree, exp.Query):
+        raise SqlError([f"{file}:{line_of(tree)}: a file holds one SELECT, this is {type(tree).__name__.upper()}"])
+    return tree
+
+
+def parse_statement(text: str, file: str = "<sql>") -> exp.Expr:
+    """Read one statement of any kind within the portable subset; raise SqlError on anything else."""
+    return _parse(text, file)
+
+
+def to_duckdb(sql: str | exp.Expr, environment: str = "") -> str:
+    """One Redshift statement as DuckDB text, schemas named for the environment; SqlError where that cannot be said."""
+    return _cached(sql, "duckdb", environment) if isinstance(sql, str) else _render(sql, "duckdb", environment)
+
+
+def to_spark(sql: str | exp.Expr, environment: str = "") -> str:
+    """One Redshift statement as Spark SQL text; SqlError where Spark cannot say it."""
+    return _cached(sql, "spark", environment) if isinstance(sql, str) else _render(sql, "spark", environment)
+
+
+def to_redshift(sql: str | exp.Expr, environment: str = "") -> str:
+    """One statement as Redshift text with binds `:name`; text without an environment goes through verbatim."""
+    if isinstance(sql, str):
+        return sql if not environment else _cached(sql, "redshift", environment)
+    return _render(sql, "redshift", environment)
+
+
+def with_environment(tree: exp.Expr, environment: str) -> exp.Expr:
+    """A copy in which every schema of ours has its physical name (`core` is `dev_core` in `dev`)."""
+    tree = tree.copy()
+    if environment:
+        for table in tree.find_all(exp.Table):
+            if table.db in _SCHEMAS:
+                table.set("db", exp.to_identifier(physical_schema(table.db, environment)))
+        for column in tree.find_all(exp.Column):
+            if column.db in _SCHEMAS:
+                column.set("db", exp.to_identifier(physical_schema(column.db, environment)))
+    return tree
+
+
+def line_of(node: exp.Expr) -> int:
+    """The line of the file on which a node stands: its own, or that of the nearest node which knows; else 1."""
+    at: exp.Expr | None = node
+    while at is not None:
+        lines = [n.meta["line"] for n in at.walk() if "line" in n.meta]
+        if lines:
+            return int(min(lines))
+        at = at.parent
+    return 1
+
+
+def binds_of(tree: exp.Expr) -> set[str]:
+    """The names of the binds that a statement takes."""
+    return {p.name for p in tree.find_all(exp.Placeholder)}
+
+
+def _parse(text: str, file: str) -> exp.Expr:
+    try:
+        trees = [t for t in sqlglot.parse(text, read="redshift") if t is not None]
+    except ParseError as error:
+        # A ParseError carries the place; the text of the message repeats it and underlines with terminal codes.
+        raise SqlError(
+            [f"{file}:{e.get('line') or 1}: {e.get('description')} near {e.get('highlight')!r}" for e in error.errors]
+            or [f"{file}:1: {error}"]
+        ) from error
+    except TokenError as error:
+        raise SqlError([f"{file}:1: {error}"]) from error
+    if len(trees) != 1:
+        raise SqlError([f"{file}:1: one statement at a time, here are {len(trees)}"])
+    if faults := [f"{file}:{line_of(node)}: {message}" for node, message in _outside(trees[0])]:
+        raise SqlError(faults)
+    return trees[0]
+
+
+def _outside(tree: exp.Expr) -> Iterator[tuple[exp.Expr, str]]:
+    """What sqlglot has read without understanding it: it would go to the other engines unchanged."""
+    for node in tree.walk():
+        if isinstance(node, exp.Command):
+            yield node, f"{node.name.upper()} is not in the portable subset (sqlglot reads it as an opaque command)"
+        elif isinstance(node, exp.Anonymous) and node.name.upper() not in _ALLOWED_ANONYMOUS:
+            yield node, f"function {node.name.upper()} is not in the portable subset"
+        elif isinstance(node, exp.Heredoc | exp.Parameter):
+            yield node, "positional binds and $-quotes are not portable: write :name"
+        elif isinstance(node, exp.Placeholder) and not node.this:
+            yield node, "a bind has a name: write :name"
+        elif isinstance(node, exp.FromBase) and node.expression.name != "16":
+            yield node, "STRTOL is portable with base 16 only"
+
+
+@lru_cache(maxsize=4096)
+def _cached(text: str, dialect: str, environment: str) -> str:
+    return _render(_parse(text, "<sql>"), dialect, environment)
+
+
+def _render(tree: exp.Expr, dialect: str, environment: str) -> str:
+    tree = with_environment(tree, environment)
+    for rewrite in _REWRITES[dialect]:
+        tree = rewrite(tree)
+    try:
+        return tree.sql(dialect=dialect, pretty=True, unsupported_level=ErrorLevel.RAISE)
+    except (UnsupportedError, ValueError) as error:
+        raise SqlError([f"<sql>:{line_of(tree)}: not portable to {dialect}: {error}"]) from error
+
+
+def _plain_tables(tree: exp.Expr) -> exp.Expr:
+    """CREATE or ALTER TABLE without what only Redshift knows: distribution, sort key, encoding, primary key."""
+    if isinstance(tree, exp.Create | exp.Alter):
+        for node in [n for n in tree.walk() if isinstance(n, _ONLY_ON_REDSHIFT)]:
+            constraint = node.parent if isinstance(node.parent, exp.ColumnConstraint) else node
+            constraint.pop()
+    return tree
+
+
+def _hexadecimal(make: Callable[[exp.Expr], exp.Expr]) -> Callable[[exp.Expr], exp.Expr]:
+    def rewrite(tree: exp.Expr) -> exp.Expr:
+        return tree.transform(lambda node: make(node.this) if isinstance(node, exp.FromBase) else node)
+
+    return rewrite
+
+
+def _hex_on_duckdb(digits: exp.Expr) -> exp.Expr:
+    return exp.cast(exp.DPipe(this=exp.Literal.string("0x"), expression=digits.copy()), "bigint")
+
+
+def _hex_on_spark(digits: exp.Expr) -> exp.Expr:
+    conv = exp.func("CONV", digits.copy(), exp.Literal.number(16), exp.Literal.number(10))
+    return exp.cast(conv, "bigint")
+
+
+def _bytes_on_duckdb(tree: exp.Expr) -> exp.Expr:
+    for node in list(tree.find_all(exp.Anonymous)):
+        if node.name.upper() == "OCTET_LENGTH":
+            node.set("this", "STRLEN")
+    return tree
+
+
+def _named_binds(tree: exp.Expr) -> exp.Expr:
+    """sqlglot would write `%(name)s`, where every % in the text then counts as a bind."""
+    return tree.transform(lambda node: exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node)
+
+
+_REWRITES: dict[str, tuple[Callable[[exp.Expr], exp.Expr], ...]] = {
+    "duckdb": (_plain_tables, _hexadecimal(_hex_on_duckdb), _bytes_on_duckdb),
+    "spark": (_plain_tables, _hexadecimal(_hex_on_spark)),
+    "redshift": (_named_binds,),
+}

@@ -1,0 +1,84 @@
+"""The increment, derived: a SELECT over whole tables becomes one over the rows whose key stands in the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from contracts.ids import TableId
+from contracts.model import Contract, Match
+from contracts.registry import Registry
+from sql.graph import read_by
+
+
+def scoped(select: exp.Query, contract: Contract, registry: Registry) -> exp.Query:
+    """A copy that reads, of each source with a column mapping, only rows whose key the build has taken.
+
+    Sources by Match and null sources stay whole, and so does everything where the contract has no increment.
+    """
+    increment = contract.load.increment
+    select = select.copy()
+    if increment is None:
+        return select
+    columns = {TableId.parse(name): on for name, on in increment.sources.items() if isinstance(on, str)}
+    for scan in list(select.find_all(exp.Table)):
+        if not scan.db:  # a CTE: every table of ours stands in a schema
+            continue
+        source = TableId.parse(f"{scan.db}.{scan.name}")
+        if source not in columns:
+            continue
+        taken = exp.select(exp.column(increment.key)).from_(exp.to_table(contract.table.taken))
+        rows = (
+            exp.select(*(exp.column(name) for name in registry[source].names))
+            .from_(exp.to_table(str(source)))
+            .where(exp.In(this=exp.column(columns[source]), query=exp.Subquery(this=taken)))
+        )
+        scan.replace(exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(scan.alias_or_name))))
+    return select
+
+
+def faults(select: exp.Query, contract: Contract, registry: Registry) -> Iterator[str]:
+    """What is wrong between a SELECT and its contract's increment, each as a message without its place."""
+    increment = contract.load.increment
+    if increment is None:
+        if contract.load.strategy == "scd2":
+            yield "strategy scd2 needs an increment: its key is the durable key"
+        return
+    if not contract.by_name[increment.key].required:
+        yield f"increment key {increment.key} must be required: a row with a NULL key would never be computed anew"
+    if contract.load.strategy == "snapshot" and increment.key != contract.load.partition:
+        yield f"strategy snapshot computes whole partitions: the increment key must be {contract.load.partition}"
+    read, named = read_by(select), {TableId.parse(name) for name in increment.sources}
+    for table in sorted(read - named):
+        yield f"the SELECT reads {table}, which load.increment.from does not name"
+    for table in sorted(named - read):
+        yield f"load.increment.from names {table}, which the SELECT does not read"
+    for name, on in increment.sources.items():
+        source = TableId.parse(name)
+        if source in registry:
+            yield from _mapping_faults(contract, registry[source], on)
+        if isinstance(on, Match) and on.on and any(_is_inner(join, source) for join in select.find_all(exp.Join)):
+            yield f"{source} is matched with rows that we have, its new rows have none: join it LEFT, or match `every`"
+
+
+def _is_inner(join: exp.Join, source: TableId) -> bool:
+    scan = join.this
+    is_source = isinstance(scan, exp.Table) and (scan.db, scan.name) == (source.layer, source.name)
+    return is_source and join.side.upper() != "LEFT"
+
+
+def _mapping_faults(contract: Contract, source: Contract, on: str | Match | None) -> Iterator[str]:
+    if isinstance(on, str):
+        if on not in source.names:
+            yield f"load.increment.from maps {source.table} by column {on}, which it does not have"
+    elif on is not None:
+        for ours, theirs in on.on.items():
+            if ours not in contract.names:
+                yield f"load.increment.from matches {source.table} on our column {ours}, which we do not have"
+            if theirs not in source.names:
+                yield f"load.increment.from matches {source.table} on its column {theirs}, which it does not have"
+        if on.at is not None and on.at not in contract.names:
+            yield f"load.increment.from matches {source.table} at {on.at}, which we do not have"
+        if on.at is not None and not {"effective_from", "effective_to"} <= set(source.names):
+            yield f"load.increment.from matches {source.table} at an instant, but it has no effective_from/effective_to"

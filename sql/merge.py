@@ -1,0 +1,367 @@
+"""How a build enters its table: every statement between the queue and the published rows, as Redshift text.
+
+Build (one transaction): keys move from `pending` to `taken`, the stage is filled from the rows of the taken keys.
+Audit: whoever audits reads the stage. Publish (one transaction): checks, images of what changes, queues of the
+consumers, delete and merge, `taken` emptied.
+
+Concurrency. The move is what makes a key safe that is queued again while its build waits for the audit: it lands in
+`pending` and outlives the publish. The queue is appended to without a look at what stands in it, since under snapshot
+isolation that look could miss a key which a build is just taking; doubles vanish when the keys are taken. One build of
+one table at a time, and no publish of a table between build and publish of one that reads it by Match (rows still in
+the stage cannot be matched): the flow goes in the graph's order, one run at a time in an environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.ids import TableId
+from contracts.model import Contract, Match
+from contracts.registry import Registry
+from sql import ddl, scd2
+from sql.dialect import SqlError, to_redshift
+from sql.graph import Graph
+from sql.increment import scoped
+
+Step = Literal["take", "stage", "dedupe", "check", "changes", "count", "enqueue", "delete", "merge", "insert", "clear"]
+COUNTS = ("inserted_count", "updated_count", "deleted_count")
+
+# Below this many keys a share says nothing: one of three customers may move.
+MIN_KEYS_FOR_SHARE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a plan. `check`: its number must be 0, else `note` says what is refused. `count`: one row."""
+
+    step: Step
+    sql: str
+    note: str = ""
+
+
+def queue_length(contract: Contract) -> str:
+    """SELECT of one number: keys that wait, whether queued or taken by a build that was not published."""
+    column, _ = ddl.queue_column(contract)
+    return (
+        f"SELECT COUNT(DISTINCT {column}) AS key_count FROM (SELECT {column} FROM {contract.table.pending} "
+        f"UNION ALL SELECT {column} FROM {contract.table.taken}) AS waiting"
+    )
+
+
+def build_stage(
+    contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str = scd2.FIRST_OPEN
+) -> list[Statement]:
+    """Take the waiting keys and fill the stage with their rows (all rows if `full`, or if there is no increment)."""
+    table, names = contract.table, ", ".join(contract.names)
+    select = graph.select(table)
+    expected = scd2.log_columns(contract) if contract.load.strategy == "scd2" else contract.names
+    if sorted(select.named_selects) != sorted(expected) or (
+        contract.load.strategy != "scd2" and tuple(select.named_selects) != expected
+    ):
+        found = ", ".join(select.named_selects)
+        raise SqlError([f"{table.sql_file}:1: the SELECT gives ({found}), the contract has ({', '.join(expected)})"])
+    if not _is_full(contract, full):
+        select = scoped(select, contract, registry)
+    if contract.load.strategy == "scd2":
+        select = scd2.versions(select, contract, first_open=first_open)
+    return [
+        *take(contract),
+        *empty_stage(contract),
+        Statement("stage", f"INSERT INTO {table.stage} ({names})\n{to_redshift(select)}"),
+    ]
+
+
+def empty_stage(contract: Contract) -> list[Statement]:
+    """A new, empty stage table, whatever stood there."""
+    return [
+        Statement("stage", ddl.drop_table(contract.table.stage)),
+        Statement("stage", ddl.create_stage(contract)),
+    ]
+
+
+def load_stage_dedupe(contract: Contract) -> list[Statement]:
+    """For a loaded table: delete stage rows that the target has already, equal or later (append: the key is enough).
+
+    Rows deleted are the duplicates of the ledger. A stage row replaces a standing one only if its
+    (`versioned_by`, `row_hash`) is greater.
+    """
+    stage, load = contract.table.stage, contract.load
+    same = _equal(contract.key, contract.table.stage.partition(".")[2], "t")
+    if not contract.key:
+        return []
+    stale = ""
+    if load.strategy != "append":
+        ours = contract.table.stage.partition(".")[2]
+        has_hash = "row_hash" in contract.by_name
+        order = [c for c in (load.versioned_by, "row_hash" if has_hash else None) if c]
+        if not order:
+            return []
+        stale = f" AND ({_not_later(order, ours, 't')})"
+    sql = f"DELETE FROM {stage} USING {contract.table} AS t WHERE {same}{stale}"
+    return [Statement("dedupe", sql)]
+
+
+def publish(contract: Contract, registry: Registry, graph: Graph, *, full: bool) -> list[Statement]:
+    """The whole publish of a stage, in order, for one transaction; nothing in it depends on the engine."""
+    plan = list(_stage_checks(contract))
+    plan += _images(contract, full=full)
+    plan += _closing_check(contract)
+    plan.append(Statement("count", row_counts(contract)))
+    plan += _enqueue(contract, registry, graph)
+    plan += _apply(contract)
+    if ddl.is_queued(contract):
+        plan.append(Statement("clear", f"DELETE FROM {contract.table.taken}"))
+    plan += [
+        Statement("clear", ddl.drop_table(contract.table.changes)),
+        Statement("clear", ddl.drop_table(contract.table.stage)),
+    ]
+    return plan
+
+
+def count_rows(name: str, column: str) -> str:
+    """SELECT of one number: the rows of a table that a scan sees; `column` is any of its columns.
+
+    While DuckDB has its row loss (see SESSION), COUNT(*) and COUNT(column) are answered from statistics that count the
+    lost rows too. A CASE has to look at each row.
+    """
+    return f"SELECT COALESCE(SUM(CASE WHEN {column} IS NULL THEN 1 ELSE 1 END), 0) AS row_count FROM {name}"
+
+
+def row_counts(contract: Contract) -> str:
+    """SELECT of one row, inserted_count, updated_count, deleted_count, from the images, before they are applied.
+
+    It reads values, for the reason that `count_rows` gives.
+    """
+    changes = contract.table.changes
+    is_after, is_before = (f"CASE WHEN change_image = '{image}' THEN 1 ELSE 0 END" for image in ("after", "before"))
+    if contract.key:
+        rows = (
+            f"SELECT MAX({is_after}) AS after_count, MAX({is_before}) AS before_count "
+            f"FROM {changes} GROUP BY {', '.join(contract.key)}"
+        )
+    else:
+        rows = f"SELECT {is_after} AS after_count, {is_before} AS before_count FROM {changes}"
+    return (
+        "SELECT COALESCE(SUM(CASE WHEN before_count = 0 THEN 1 ELSE 0 END), 0) AS inserted_count, "
+        "COALESCE(SUM(CASE WHEN before_count = 1 AND after_count = 1 THEN 1 ELSE 0 END), 0) AS updated_count, "
+        "COALESCE(SUM(CASE WHEN after_count = 0 THEN 1 ELSE 0 END), 0) AS deleted_count "
+        f"FROM ({rows}) AS image"
+    )
+
+
+def consumers(table: TableId, registry: Registry, graph: Graph) -> list[tuple[Contract, str | Match | None]]:
+    """The computed tables that must hear of a change in `table`, and how a change finds their keys (None: all)."""
+    out: list[tuple[Contract, str | Match | None]] = []
+    for other in registry.values():
+        if not ddl.is_queued(other):
+            continue
+        increment = other.load.increment
+        if increment is None:
+            if table in graph.upstream(other.table):
+                out.append((other, None))
+        elif (on := increment.sources.get(str(table))) is not None:
+            out.append((other, on))
+    return out
+
+
+def _is_full(contract: Contract, full: bool) -> bool:
+    return full or contract.load.increment is None or contract.load.strategy == "replace"
+
+
+def take(contract: Contract) -> list[Statement]:
+    """Move the waiting keys from `pending` to `taken`; keys that an unpublished build took stay taken."""
+    column, _ = ddl.queue_column(contract)
+    pending, taken = contract.table.pending, contract.table.taken
+    return [
+        Statement(
+            "take",
+            f"INSERT INTO {taken} ({column}) SELECT DISTINCT p.{column} FROM {pending} AS p "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {taken} AS t WHERE t.{column} = p.{column})",
+        ),
+        Statement("take", f"DELETE FROM {pending} WHERE {column} IN (SELECT {column} FROM {taken})"),
+    ]
+
+
+def _stage_checks(contract: Contract) -> Iterator[Statement]:
+    stage, load = contract.table.stage, contract.load
+    named = [*contract.key, load.date, load.partition, load.increment.key if load.increment else None]
+    columns = list(dict.fromkeys(c for c in named if c))
+    if columns:
+        some = " OR ".join(f"{c} IS NULL" for c in columns)
+        yield Statement(
+            "check",
+            f"SELECT COALESCE(SUM(CASE WHEN {some} THEN 1 ELSE 0 END), 0) AS row_count FROM {stage}",
+            f"{contract.table}: NULL in {', '.join(columns)}: rows are merged by these",
+        )
+    if contract.key:
+        key = ", ".join(contract.key)
+        yield Statement(
+            "check",
+            f"SELECT COALESCE(SUM(row_count), 0) AS row_count FROM (SELECT COUNT(*) AS row_count FROM {stage} "
+            f"GROUP BY {key} HAVING COUNT(*) > 1) AS doubled",
+            f"{contract.table}: the stage has several rows of one ({key})",
+        )
+
+
+def _scope(contract: Contract, full: bool) -> str:
+    """The WHERE clause for the target's rows (alias t) that the stage speaks for; empty: all of them."""
+    table, load = contract.table, contract.load
+    if load.strategy == "replace":
+        return ""
+    if ddl.is_queued(contract):
+        if _is_full(contract, full):
+            return ""
+        column, _ = ddl.queue_column(contract)
+        return f" WHERE t.{column} IN (SELECT {column} FROM {table.taken})"
+    by = load.partition if load.strategy == "snapshot" else load.increment.key if load.increment else None
+    if by:
+        return f" WHERE t.{by} IN (SELECT {by} FROM {table.stage})"
+    return f" WHERE EXISTS (SELECT 1 FROM {table.stage} AS s WHERE {_equal(contract.key, 's', 't')})"
+
+
+def _images(contract: Contract, *, full: bool) -> Iterator[Statement]:
+    """`changes`: the stage's rows that the target has not (after), the target's that the stage has not (before)."""
+    table = contract.table
+    names, of_target = ", ".join(contract.names), ", ".join(f"t.{n}" for n in contract.names)
+    insert = f"INSERT INTO {table.changes} ({names}, change_image)\n"
+    yield Statement("changes", ddl.drop_table(table.changes))
+    yield Statement("changes", ddl.create_changes(contract))
+    if contract.load.strategy == "append":
+        same = _equal(contract.key, "s", "t")
+        yield Statement(
+            "changes",
+            f"{insert}SELECT {names}, {_image('after')} FROM {table.stage} AS s "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same})",
+        )
+        return
+    stage = f"SELECT {names} FROM {table.stage}"
+    target = f"SELECT {of_target} FROM {table} AS t{_scope(contract, full)}"
+    yield Statement(
+        "changes",
+        f"{insert}SELECT {names}, {_image('after')} FROM ({stage} EXCEPT {target}) AS a\n"
+        f"UNION ALL\nSELECT {names}, {_image('before')} FROM ({target} EXCEPT {stage}) AS b",
+    )
+
+
+def _image(which: str) -> str:
+    # A bare literal has no type on Redshift, which a UNION may not resolve.
+    return f"CAST('{which}' AS VARCHAR(8)) AS change_image"
+
+
+def _closing_check(contract: Contract) -> Iterator[Statement]:
+    """Refuse a run that closes the current version of too many keys: that is a fault upstream, no change of heart."""
+    if contract.load.strategy != "scd2":
+        return
+    table, (key,), share = contract.table, contract.key, contract.load.max_closed_share
+    durable, _ = ddl.queue_column(contract)
+    # NOT EXISTS, no LEFT JOIN: DuckDB 2.0.0 folds `SUM(CASE WHEN a.x IS NULL ...) > n` to false if no `a` can match.
+    yield Statement(
+        "check",
+        "SELECT CASE WHEN standing.key_count >= "
+        f"{MIN_KEYS_FOR_SHARE} AND closed.key_count > {share} * standing.key_count THEN closed.key_count ELSE 0 END "
+        f"AS row_count FROM (SELECT COUNT(DISTINCT b.{durable}) AS key_count FROM {table.changes} AS b "
+        "WHERE b.change_image = 'before' AND b.is_current = TRUE AND NOT EXISTS ("
+        f"SELECT 1 FROM {table.changes} AS a WHERE a.{key} = b.{key} AND a.change_image = 'after' "
+        "AND a.is_current = TRUE)) AS closed CROSS JOIN ("
+        f"SELECT COUNT(DISTINCT {durable}) AS key_count FROM {table} WHERE is_current = TRUE) AS standing",
+        f"{table}: this run would close the current version of more than {share:.0%} of the keys (maxClosedShare)",
+    )
+
+
+def _enqueue(contract: Contract, registry: Registry, graph: Graph) -> Iterator[Statement]:
+    changes = contract.table.changes
+    for other, on in consumers(contract.table, registry, graph):
+        column, type_ = ddl.queue_column(other)
+        insert = f"INSERT INTO {other.table.pending} ({column}) "
+        note = str(other.table)
+        if on is None:
+            everything = f"CAST('{ddl.EVERYTHING}' AS {str(type_).upper()})"
+            sql = f"SELECT DISTINCT {everything} FROM {changes}"
+        elif isinstance(on, Match) and on.every:
+            sql = f"SELECT DISTINCT t.{column} FROM {other.table} AS t WHERE EXISTS (SELECT 1 FROM {changes})"
+        elif isinstance(on, Match):
+            matched = " AND ".join(f"t.{ours} = c.{theirs}" for ours, theirs in on.on.items())
+            if on.at:
+                matched += f" AND t.{on.at} >= c.effective_from AND t.{on.at} < c.effective_to"
+            sql = f"SELECT DISTINCT t.{column} FROM {other.table} AS t JOIN {changes} AS c ON {matched}"
+        else:
+            sql = f"SELECT DISTINCT {on} FROM {changes} WHERE {on} IS NOT NULL"
+        yield Statement("enqueue", insert + sql, note)
+
+
+def _apply(contract: Contract) -> Iterator[Statement]:
+    """Bring the images into the target. Afterwards `changes` may hold its after images only."""
+    table, load = contract.table, contract.load
+    names = ", ".join(contract.names)
+    insert = Statement(
+        "insert",
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM {table.changes} WHERE change_image = 'after'",
+    )
+    if load.strategy == "append":
+        yield insert
+    elif load.strategy == "snapshot":
+        # Whole partitions: a delete by partition and a plain insert touch each day's blocks once.
+        days = f"{load.partition} IN (SELECT {load.partition} FROM {table.changes})"
+        yield Statement("delete", f"DELETE FROM {table} WHERE {days}")
+        yield Statement("insert", f"INSERT INTO {table} ({names}) SELECT {names} FROM {table.stage} WHERE {days}")
+    elif load.strategy == "replace":
+        same = _equal(contract.key, table.name, "c") if contract.key else _identical(contract.names, table.name, "c")
+        yield Statement(
+            "delete",
+            f"DELETE FROM {table} USING {table.changes} AS c WHERE c.change_image = 'before' AND {same}",
+        )
+        yield insert
+    else:
+        yield from _merge(contract)
+
+
+def _merge(contract: Contract) -> Iterator[Statement]:
+    """Delete what has no successor under the same key and date, then MERGE the after images.
+
+    A row whose date changed is deleted under its old date and inserted under the new one: MERGE could not find it.
+    """
+    table, on = contract.table, _merge_key(contract)
+    changes = table.changes
+    yield Statement(
+        "delete",
+        f"DELETE FROM {table} USING {changes} AS c WHERE c.change_image = 'before' AND {_equal(on, table.name, 'c')} "
+        f"AND NOT EXISTS (SELECT 1 FROM {changes} AS a WHERE a.change_image = 'after' AND {_equal(on, 'a', 'c')})",
+    )
+    # Redshift merges from a table only, never from a subquery: the table is made to hold what is merged.
+    yield Statement("delete", f"DELETE FROM {changes} WHERE change_image = 'before'")
+    names = ", ".join(contract.names)
+    rest = [n for n in contract.names if n not in on]
+    if not rest:
+        yield Statement("insert", f"INSERT INTO {table} ({names}) SELECT {names} FROM {changes}")
+        return
+    yield Statement(
+        "merge",
+        f"MERGE INTO {table} USING {changes} AS s ON {_equal(on, table.name, 's')}\n"
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{n} = s.{n}' for n in rest)}\n"
+        f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.{n}' for n in contract.names)})",
+    )
+
+
+def _merge_key(contract: Contract) -> tuple[str, ...]:
+    date = contract.load.date
+    return contract.key if date is None or date in contract.key else (*contract.key, date)
+
+
+def _equal(columns: Iterable[str], left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{c} = {right}.{c}" for c in columns)
+
+
+def _identical(columns: Iterable[str], left: str, right: str) -> str:
+    """Equal in every column, NULL to NULL; Redshift has no IS NOT DISTINCT FROM."""
+    both = (f"({left}.{c} = {right}.{c} OR ({left}.{c} IS NULL AND {right}.{c} IS NULL))" for c in columns)
+    return " AND ".join(both)
+
+
+def _not_later(columns: list[str], ours: str, theirs: str) -> str:
+    """`theirs` >= `ours`, column by column (Redshift compares no row values with >=); NULL is the earliest."""
+    head, *tail = columns
+    later = f"{theirs}.{head} > {ours}.{head} OR ({ours}.{head} IS NULL AND {theirs}.{head} IS NOT NULL)"
+    same = f"({ours}.{head} = {theirs}.{head} OR ({ours}.{head} IS NULL AND {theirs}.{head} IS NULL))"
+    return f"{later} OR ({same}{f' AND ({_not_later(tail, ours, theirs)})' if tail else ''})"

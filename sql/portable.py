@@ -1,0 +1,293 @@
+"""The portable subset, rule by rule: what means the same on Redshift, DuckDB and (for curated tables) Spark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlglot import Dialect, exp
+
+from sql.dialect import BINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A node that breaks a rule, and what to write instead."""
+
+    rule: str
+    node: exp.Expr
+    message: str
+
+
+# Functions that were compared on the engines (tests/sql/test_dialect.py): a new one gets a row there first.
+_FUNCTIONS: frozenset[type[exp.Expr]] = frozenset(
+    {
+        # operators and conditions that sqlglot counts as functions
+        exp.And,
+        exp.Or,
+        exp.Case,
+        exp.If,
+        exp.Cast,
+        exp.Exists,
+        # NULL
+        exp.Coalesce,
+        exp.Nullif,
+        exp.Nvl2,
+        exp.DecodeCase,
+        # numbers
+        exp.Abs,
+        exp.Ceil,
+        exp.Floor,
+        exp.Round,
+        exp.Sign,
+        exp.Sqrt,
+        exp.Pow,
+        exp.Exp,
+        exp.Ln,
+        exp.Greatest,
+        exp.Least,
+        exp.FromBase,
+        # text
+        exp.Lower,
+        exp.Upper,
+        exp.Trim,
+        exp.Length,
+        exp.Left,
+        exp.Right,
+        exp.Substring,
+        exp.Replace,
+        exp.Pad,
+        exp.SplitPart,
+        exp.StrPosition,
+        exp.MD5,
+        exp.RegexpLike,
+        # time
+        exp.TimestampTrunc,
+        exp.DateTrunc,
+        exp.TsOrDsAdd,
+        exp.TsOrDsDiff,
+        exp.Extract,
+        exp.LastDay,
+        exp.ConvertTimezone,
+        exp.TimeToStr,
+        # aggregates
+        exp.Count,
+        exp.Sum,
+        exp.Min,
+        exp.Max,
+        exp.Avg,
+        exp.Stddev,
+        exp.StddevSamp,
+        exp.StddevPop,
+        exp.LogicalAnd,
+        exp.LogicalOr,
+        exp.GroupConcat,
+        # windows
+        exp.RowNumber,
+        exp.Rank,
+        exp.DenseRank,
+        exp.PercentRank,
+        exp.CumeDist,
+        exp.Ntile,
+        exp.Lag,
+        exp.Lead,
+        exp.FirstValue,
+        exp.LastValue,
+    }
+)
+# What one may well try, and what to write instead.
+_INSTEAD: dict[type[exp.Expr], str] = {
+    exp.CurrentTimestamp: "the result would depend on the clock; take :run_at",
+    exp.CurrentDate: "the result would depend on the clock; take :run_at",
+    exp.CurrentTime: "the result would depend on the clock; take :run_at",
+    exp.Rand: "the result would be another one every time",
+    exp.AnyValue: "any value is another one every time; take MIN or MAX",
+    exp.ApproxDistinct: "each engine approximates in its own way; take COUNT(DISTINCT ...)",
+    exp.Concat: "with a NULL, engines differ; write ||",
+    exp.RegexpReplace: "Redshift replaces all matches, DuckDB the first",
+    exp.Date: "write CAST(... AS DATE)",
+    exp.StrToDate: "parse text in the clean layer",
+    exp.StrToTime: "parse text in the clean layer",
+    exp.Trunc: "write FLOOR, or CAST(... AS DATE)",
+    exp.Log: "its base is 10 or e by engine; write LN(x) / LN(10)",
+    exp.Initcap: "engines differ in what a word is",
+}
+# Not functions for sqlglot, and not portable.
+_BANNED: dict[type[exp.Expr], tuple[str, str]] = {
+    exp.SimilarTo: ("SIMILAR TO", "write ~ with a regular expression"),
+    exp.NullSafeEQ: ("IS NOT DISTINCT FROM", "Redshift has it not; write a = b OR (a IS NULL AND b IS NULL)"),
+    exp.NullSafeNEQ: ("IS DISTINCT FROM", "Redshift has it not; compare and test IS NULL"),
+    exp.Filter: ("FILTER", "Redshift has it not; write CASE inside the aggregate"),
+    exp.AtTimeZone: ("AT TIME ZONE", "write CONVERT_TIMEZONE('UTC', zone, instant)"),
+    exp.Lateral: ("LATERAL", "Redshift has it not"),
+    exp.TableSample: ("TABLESAMPLE", "the result would be another one every time"),
+    exp.Pivot: ("PIVOT", "write CASE inside aggregates"),
+    exp.RegexpILike: ("~*", "write ~ with LOWER(...)"),
+}
+# WEEK: Redshift does not say which weeks it counts; an ISO week is (DOY of its Thursday - 1) / 7 + 1. SECOND: sqlglot
+# reads DATE_PART as EXTRACT, but on Redshift only DATE_PART has the fraction.
+_EXTRACT = frozenset(["YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "MINUTE", "DOY", "DOW"])
+_DIFFERENCE = frozenset(["YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"])
+_WITHOUT_FRAME = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead)
+_ARITHMETIC = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.Neg, exp.Paren, exp.Nullif, exp.Coalesce, exp.Sum, exp.Abs)
+_RESERVED = frozenset(Dialect.get_or_raise("redshift").generator_class.RESERVED_KEYWORDS)
+
+
+def faults(select: exp.Expr, *, spark: bool = False) -> Iterator[Fault]:
+    """Every place where a SELECT leaves the subset, by syntax alone; `spark` for a table of the lake."""
+    for node in select.walk():
+        for rule in _RULES:
+            for message in rule.check(node):
+                yield Fault(rule.name, node, message)
+        if spark:
+            for message in _on_spark(node):
+                yield Fault("function", node, message)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether Redshift takes a name without quotes for a keyword."""
+    return name.lower() in _RESERVED
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    check: Callable[[exp.Expr], Iterator[str]]
+
+
+def _star(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
+        yield "name the columns instead of *"
+
+
+def _function(node: exp.Expr) -> Iterator[str]:
+    if type(node) in _BANNED:
+        name, instead = _BANNED[type(node)]
+        yield f"{name} is not in the portable subset: {instead}"
+    if not isinstance(node, exp.Func) or type(node) in _FUNCTIONS:
+        return
+    name = node.sql_name() if not isinstance(node, exp.Anonymous) else node.name.upper()
+    instead = _INSTEAD.get(type(node), "sql/portable.py lists what is")
+    yield f"{name} is not in the portable subset: {instead}"
+
+
+def _arguments(node: exp.Expr) -> Iterator[str]:
+    """Functions that are portable with some arguments only."""
+    unit = str(node.args.get("unit") or "").upper()
+    if isinstance(node, exp.Extract) and node.name.upper() not in _EXTRACT:
+        yield f"EXTRACT({node.name.upper()}) differs by engine; {', '.join(sorted(_EXTRACT))} do not"
+    if isinstance(node, exp.TsOrDsDiff) and unit not in _DIFFERENCE:
+        yield f"DATEDIFF({unit}) differs by engine; {', '.join(sorted(_DIFFERENCE))} do not"
+    if isinstance(node, exp.TimeToStr) and re.search(r"[A-Za-z]", re.sub(r"%[YmdHMSf]", "", node.text("format"))):
+        yield "TO_CHAR is portable with YYYY MM DD HH24 MI SS US only"
+    if isinstance(node, exp.GroupConcat) and not isinstance(node.parent, exp.WithinGroup):
+        yield "LISTAGG without WITHIN GROUP (ORDER BY ...) lists in any order"
+    if isinstance(node, exp.Placeholder) and node.name not in BINDS:
+        yield f"unknown bind :{node.name}; there are {', '.join(':' + b for b in BINDS)}"
+
+
+def _division(node: exp.Expr) -> Iterator[str]:
+    if not isinstance(node, exp.Div):
+        return
+    casts = [c for side in (node.this, node.expression) for c in _casts(side)]
+    if not casts:
+        yield "cast one side: integers divide differently by engine"
+    elif not any(c.to.this in exp.DataType.FLOAT_TYPES for c in casts) and not _is_pinned(node):
+        yield "cast or round the result: a quotient of decimals has another type on each engine"
+
+
+def _casts(side: exp.Expr) -> Iterator[exp.Cast]:
+    """The casts that decide an operand's type."""
+    if isinstance(side, exp.Cast):
+        yield side
+    elif isinstance(side, _ARITHMETIC):
+        for child in side.iter_expressions():
+            yield from _casts(child)
+
+
+def _is_pinned(node: exp.Expr) -> bool:
+    """Whether a CAST or rounding around the arithmetic says what type its result has; integer casts divide as such."""
+    if all(c.to.this in exp.DataType.INTEGER_TYPES for side in (node.this, node.expression) for c in _casts(side)):
+        return True
+    at = node.parent
+    while isinstance(at, _ARITHMETIC):
+        at = at.parent
+    return isinstance(at, exp.Cast | exp.Round | exp.Floor | exp.Ceil)
+
+
+def _average(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Avg):
+        of = node.this
+        if not (isinstance(of, exp.Cast) and of.to.this in exp.DataType.FLOAT_TYPES):
+            yield "write AVG(CAST(... AS DOUBLE PRECISION)): of other types each engine makes another type"
+
+
+def _window(node: exp.Expr) -> Iterator[str]:
+    if not isinstance(node, exp.Window):
+        return
+    of = node.this.this if isinstance(node.this, exp.IgnoreNulls | exp.RespectNulls) else node.this
+    spec = node.args.get("spec")
+    if isinstance(of, exp.AggFunc) and not isinstance(of, _WITHOUT_FRAME) and node.args.get("order") and spec is None:
+        yield "an aggregate over an ordered window needs a frame on Redshift: ROWS BETWEEN ... AND ..."
+    if spec is not None and spec.args.get("kind") != "ROWS":
+        yield "Redshift knows frames of ROWS only"
+    if of.find(exp.Distinct) is not None:
+        yield "Redshift has no DISTINCT inside a window function"
+    if isinstance(of, _WITHOUT_FRAME) and not node.args.get("order"):
+        yield f"{of.sql_name()} without ORDER BY is another one every time"
+
+
+def _limit(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Query) and node.args.get("limit") and not node.args.get("order"):
+        yield "LIMIT without ORDER BY takes any rows"
+    if isinstance(node, exp.Distinct) and node.args.get("on"):
+        yield "Redshift has no DISTINCT ON; number the rows"
+
+
+def _join(node: exp.Expr) -> Iterator[str]:
+    if not isinstance(node, exp.Join):
+        return
+    on = node.args.get("on")
+    if node.method.upper() == "NATURAL":
+        yield "name the columns that a join is on; NATURAL changes with the tables"
+    elif node.kind.upper() != "CROSS" and on is None and not node.args.get("using"):
+        yield "a join without a condition; write CROSS JOIN if all pairs are meant"
+    elif node.side.upper() == "FULL" and on is not None and on.find(exp.EQ) is None:
+        yield "Redshift makes a FULL JOIN on equality only"
+
+
+def _subquery(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Not) and isinstance(node.this, exp.In) and node.this.args.get("query"):
+        yield "NOT IN (SELECT ...) is empty as soon as there is a NULL; write NOT EXISTS"
+
+
+def _name(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Identifier) and not node.quoted:
+        if is_reserved(node.name):
+            yield f"{node.name} is a reserved word of Redshift"
+        elif not re.fullmatch(r"[a-z_][a-z0-9_]*", node.name) and not isinstance(node.parent, exp.DataType):
+            yield f"{node.name} is not snake_case"
+    if isinstance(node, exp.Column) and node.db:
+        yield f"name the column by its table's alias, not as {node.sql()}"
+
+
+def _on_spark(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Extract) and node.name.upper() == "DOW":
+        yield "EXTRACT(DOW) counts from 1 on Spark"
+    if isinstance(node, exp.GroupConcat):
+        yield "Spark 3.5 has no LISTAGG"
+
+
+_RULES = (
+    _Rule("star", _star),
+    _Rule("function", _function),
+    _Rule("function", _arguments),
+    _Rule("division", _division),
+    _Rule("average", _average),
+    _Rule("window", _window),
+    _Rule("limit", _limit),
+    _Rule("join", _join),
+    _Rule("not-in", _subquery),
+    _Rule("name", _name),
+)

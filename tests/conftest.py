@@ -1,0 +1,43 @@
+"""What all tests share: a deterministic Hypothesis, and a home folder that is never the developer's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import zip_longest
+
+import pytest
+from hypothesis import settings
+from small_shop import SIZE, Shop, load
+
+from tasks.generate import generate_delivery
+
+settings.register_profile("repository", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("repository")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`DW_*` of the developer's shell do not reach a test, and what a test writes stays in its temporary folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MODE", "ENVIRONMENT", "REPOSITORY", "SOURCE", "SHOP_TIMEZONE", "REPORTING_CURRENCY", "DEBUG"):
+            patch.delenv(f"DW_{name}", raising=False)
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("DW_HOME", str(home))
+        patch.setenv("PREFECT_HOME", str(home / "prefect"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Three days, loaded one after the other."""
+    root = tmp_path_factory.mktemp("shop")
+    home = root / "home"
+    delivery = generate_delivery(root / "delivery", size=SIZE)
+    shutil.copytree(delivery.root, home / "inbox")
+    reports, copies = [], [root / "after_one_day", root / "after_two_days"]
+    for day, copy in zip_longest(delivery.days, copies):
+        reports += load(home, [day])
+        if copy is not None:
+            shutil.copytree(home, copy)
+    return Shop(delivery, home, copies[0], copies[1], tuple(reports))

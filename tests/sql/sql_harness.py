@@ -1,0 +1,145 @@
+"""Small contracts from one line per column, and an in-memory DuckDB that runs plans the way the adapter does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import duckdb
+
+from contracts.ids import TableId
+from contracts.model import Column, Contract, Distribution, Load
+from contracts.registry import Registry
+from contracts.types import ColumnType
+from sql import ddl, merge
+from sql.dialect import SESSION, to_duckdb
+from sql.graph import Graph
+
+Row = tuple[Any, ...]
+
+
+def contract(
+    table: str,
+    columns: str,
+    load: Mapping[str, Any] | None = None,
+    *,
+    distribution: Distribution | None = None,
+    sort_key: tuple[str, ...] = (),
+) -> Contract:
+    """A contract of columns `name type [key] [required]`, one a line; the type may hold no blank but in `double`."""
+    made: list[Column] = []
+    for line in columns.strip().splitlines():
+        name, kind, *flags = line.replace("double precision", "double_precision").split()
+        type_ = ColumnType.parse(kind.replace("_", " "))
+        encode = next((f.removeprefix("encode=") for f in flags if f.startswith("encode=")), None)
+        made.append(
+            Column(
+                name=name,
+                type=type_,
+                logical=type_.logical,
+                description=f"the {name}",
+                required="required" in flags or "key" in flags,
+                key_position=len(made) if "key" in flags else None,
+                encode=encode,
+                where=f"contracts/x.yaml:{len(made) + 1}",
+            )
+        )
+    id_ = TableId.parse(table)
+    return Contract(
+        table=id_,
+        version="1.0.0",
+        status="active",
+        title=table,
+        domain="test",
+        description=f"{table}, a table of the tests",
+        grain="one row",
+        columns=tuple(made),
+        references=(),
+        quality=(),
+        load=Load.model_validate(load or {"strategy": "replace"}),
+        distribution=distribution or Distribution(),
+        sort_key=sort_key,
+        file=str(id_.contract_file),
+    )
+
+
+def registry(*contracts: Contract) -> Registry:
+    return Registry({c.table: c for c in contracts})
+
+
+def graph(texts: Mapping[str, str]) -> Graph:
+    return Graph({TableId.parse(table): text for table, text in texts.items()})
+
+
+class Refused(Exception):
+    """A check of a plan that was not 0."""
+
+
+class Bench:
+    """An empty warehouse of the given contracts; runs every statement as `to_duckdb` gives it."""
+
+    def __init__(self, contracts: Iterable[Contract], texts: Mapping[str, str], *, threads: int = 1) -> None:
+        self.registry = registry(*contracts)
+        self.graph = graph(texts)
+        self.connection = duckdb.connect(":memory:", config={"threads": threads})
+        for setting in SESSION:
+            self.connection.execute(setting)
+        for statement in ddl.create_all(self.registry.values()):
+            self.run(statement)
+
+    def run(self, statement: str) -> list[Row]:
+        return self.connection.execute(to_duckdb(statement)).fetchall()
+
+    def rows(self, name: str, columns: str = "*", order: str = "ALL") -> list[Row]:
+        return self.connection.execute(f"SELECT {columns} FROM {name} ORDER BY {order}").fetchall()
+
+    def insert(self, name: str, rows: Iterable[Row]) -> None:
+        rows = list(rows)
+        if rows:
+            marks = ", ".join("(" + ", ".join("?" for _ in row) + ")" for row in rows)
+            self.connection.execute(f"INSERT INTO {name} VALUES {marks}", [value for row in rows for value in row])
+
+    def load(self, table: str, rows: Iterable[Row]) -> dict[str, int]:
+        """A delivered batch: stage, dedupe, publish."""
+        c = self.registry[TableId.parse(table)]
+        for statement in merge.empty_stage(c):
+            self.run(statement.sql)
+        self.insert(c.table.stage, rows)
+        for statement in merge.load_stage_dedupe(c):
+            self.run(statement.sql)
+        return self.publish(table, full=False)
+
+    def stage(self, table: str, *, full: bool = False) -> list[Row]:
+        c = self.registry[TableId.parse(table)]
+        for statement in merge.build_stage(c, self.graph, self.registry, full=full):
+            self.run(statement.sql)
+        return self.rows(c.table.stage)
+
+    def publish(self, table: str, *, full: bool = False) -> dict[str, int]:
+        """One transaction; returns the counts. A check that fails rolls all back and raises Refused."""
+        c = self.registry[TableId.parse(table)]
+        counts: dict[str, int] = {}
+        self.connection.execute("BEGIN")
+        try:
+            for statement in merge.publish(c, self.registry, self.graph, full=full):
+                rows = self.run(statement.sql)
+                if statement.step == "check" and rows[0][0] != 0:
+                    raise Refused(statement.note)
+                if statement.step == "count":
+                    counts = {k: int(v) for k, v in zip(merge.COUNTS, rows[0], strict=True)}
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+        return counts
+
+    def build(self, table: str, *, full: bool = False) -> dict[str, int]:
+        self.stage(table, full=full)
+        return self.publish(table, full=full)
+
+    def waiting(self, table: str) -> int:
+        return int(self.run(merge.queue_length(self.registry[TableId.parse(table)]))[0][0])
+
+
+def counts(inserted: int = 0, updated: int = 0, deleted: int = 0) -> dict[str, int]:
+    return {"inserted_count": inserted, "updated_count": updated, "deleted_count": deleted}

@@ -1,0 +1,310 @@
+"""What a publish does to its table and to the queues of those that read it, on DuckDB."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+from sql_harness import Bench, Refused, contract, counts
+
+from contracts.ids import TableId
+from sql import merge
+
+D1, D2, D3 = date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)
+T1, T2, T3 = datetime(2024, 1, 1, 10), datetime(2024, 1, 2, 10), datetime(2024, 1, 3, 10)
+
+ORDERS = contract(
+    "clean.orders",
+    """
+    order_id varchar(8) key
+    order_date date required
+    shop varchar(8)
+    amount decimal(10,2)
+    updated_at timestamp required
+    row_hash varchar(32) required
+    """,
+    {"strategy": "upsert", "versionedBy": "updated_at"},
+)
+EVENTS = contract("clean.events", "event_id varchar(8) key\nvalue integer", {"strategy": "append"})
+SALES = contract(
+    "core.fact_sales",
+    "order_id varchar(8) key\norder_date date required\nshop varchar(8)\namount decimal(10,2)",
+    {
+        "strategy": "upsert",
+        "date": "order_date",
+        "increment": {"key": "order_id", "from": {"clean.orders": "order_id"}},
+    },
+)
+DAILY = contract(
+    "mart.daily",
+    "order_date date key\namount decimal(10,2)",
+    {"strategy": "upsert", "increment": {"key": "order_date", "from": {"core.fact_sales": "order_date"}}},
+)
+BY_SHOP = contract("mart.by_shop", "shop varchar(8)\nsale_count bigint", {"strategy": "replace"})
+TEXTS = {
+    "core.fact_sales": "SELECT order_id, order_date, shop, amount FROM clean.orders WHERE amount > 0",
+    "mart.daily": "SELECT order_date, SUM(amount) AS amount FROM core.fact_sales GROUP BY order_date",
+    "mart.by_shop": "SELECT shop, COUNT(order_id) AS sale_count FROM core.fact_sales GROUP BY shop",
+}
+
+
+def shop(**more: object) -> Bench:
+    return Bench([ORDERS, EVENTS, SALES, DAILY, BY_SHOP], TEXTS)
+
+
+def order(id_: str, day: date = D1, amount: float | None = 10, at: datetime = T1, hash_: str = "h", shop_: str = "a"):
+    return (id_, day, shop_, amount, at, hash_)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return shop()
+
+
+def test_a_delivered_row_replaces_the_one_that_stands_only_if_it_is_later(bench: Bench) -> None:
+    assert bench.load("clean.orders", [order("1", at=T2, hash_="m")]) == counts(inserted=1)
+    assert bench.load("clean.orders", [order("1", amount=99, at=T1, hash_="z")]) == counts()
+    assert bench.load("clean.orders", [order("1", amount=99, at=T2, hash_="m")]) == counts()
+    assert bench.load("clean.orders", [order("1", amount=99, at=T2, hash_="l")]) == counts()
+    assert bench.load("clean.orders", [order("1", amount=20, at=T2, hash_="n")]) == counts(updated=1)
+    assert bench.load("clean.orders", [order("1", amount=30, at=T3, hash_="a")]) == counts(updated=1)
+    assert bench.rows("clean.orders", "order_id, amount") == [("1", 30)]
+
+
+def test_the_same_batches_in_any_order_leave_the_same_row() -> None:
+    import itertools
+
+    batches = [[order("1", amount=a, at=at, hash_=h)] for a, at, h in ((1, T1, "x"), (2, T2, "b"), (3, T2, "c"))]
+    for permutation in itertools.permutations(batches):
+        bench = shop()
+        for batch in permutation:
+            bench.load("clean.orders", batch)
+        assert bench.rows("clean.orders", "amount, row_hash") == [(3, "c")]
+
+
+def test_append_takes_new_keys_only(bench: Bench) -> None:
+    assert bench.load("clean.events", [("a", 1), ("b", 2)]) == counts(inserted=2)
+    assert bench.load("clean.events", [("a", 9), ("c", 3)]) == counts(inserted=1)
+    assert bench.rows("clean.events") == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_append_inserts_no_key_twice_even_without_the_dedupe(bench: Bench) -> None:
+    bench.load("clean.events", [("a", 1)])
+    events = bench.registry[TableId.parse("clean.events")]
+    for statement in merge.empty_stage(events):
+        bench.run(statement.sql)
+    bench.insert(events.table.stage, [("a", 9), ("b", 2)])
+    assert bench.publish("clean.events") == counts(inserted=1)
+    assert bench.rows("clean.events") == [("a", 1), ("b", 2)]
+
+
+def test_a_publish_fills_the_queues_of_its_consumers_only(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1"), order("2", D2)])
+    assert bench.rows("stage.pending__core__fact_sales") == [("1",), ("2",)]
+    assert bench.rows("stage.pending__mart__daily") == []
+    assert bench.build("core.fact_sales") == counts(inserted=2)
+    assert bench.rows("stage.pending__mart__daily") == [(D1,), (D2,)]
+    assert bench.rows("stage.pending__mart__by_shop") == [("all",)]
+    assert bench.waiting("core.fact_sales") == 0
+    assert bench.build("mart.daily") == counts(inserted=2)
+    assert bench.build("mart.by_shop") == counts(inserted=1)
+    assert bench.rows("mart.by_shop") == [("a", 2)]
+
+
+def test_a_second_publish_changes_nothing_and_wakes_nobody(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1"), order("2", D2)])
+    for table in ("core.fact_sales", "mart.daily", "mart.by_shop"):
+        bench.build(table)
+    bench.run("INSERT INTO stage.pending__core__fact_sales (order_id) SELECT order_id FROM clean.orders")
+    assert bench.build("core.fact_sales") == counts()
+    assert bench.build("core.fact_sales", full=True) == counts()
+    assert bench.waiting("mart.daily") == bench.waiting("mart.by_shop") == 0
+
+
+def test_a_build_without_waiting_keys_stages_nothing(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1")])
+    bench.build("core.fact_sales")
+    assert bench.stage("core.fact_sales") == []
+    assert bench.publish("core.fact_sales") == counts()
+    assert bench.rows("core.fact_sales", "order_id") == [("1",)]
+
+
+def test_a_row_whose_date_changes_stands_once_and_both_days_are_told(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1", D1), order("2", D1)])
+    bench.build("core.fact_sales")
+    bench.build("mart.daily")
+    bench.load("clean.orders", [order("1", D3, at=T2)])
+    assert bench.build("core.fact_sales") == counts(updated=1)
+    assert bench.rows("core.fact_sales", "order_id, order_date") == [("1", D3), ("2", D1)]
+    assert bench.rows("stage.pending__mart__daily") == [(D1,), (D3,)]
+    assert bench.build("mart.daily") == counts(inserted=1, updated=1)
+    assert bench.rows("mart.daily") == [(D1, 10), (D3, 10)]
+
+
+def test_rows_that_are_gone_are_deleted_and_so_is_the_day_that_has_none_left(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1", D1), order("2", D2)])
+    bench.build("core.fact_sales")
+    bench.build("mart.daily")
+    bench.load("clean.orders", [order("1", D1, amount=0, at=T2)])
+    assert bench.build("core.fact_sales") == counts(deleted=1)
+    assert bench.build("mart.daily") == counts(deleted=1)
+    assert bench.rows("mart.daily") == [(D2, 10)]
+
+
+def test_rows_outside_the_taken_keys_are_left_alone(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1"), order("2")])
+    bench.build("core.fact_sales")
+    bench.run("DELETE FROM clean.orders WHERE order_id = '2'")
+    bench.load("clean.orders", [order("1", amount=11, at=T2)])
+    assert bench.build("core.fact_sales") == counts(updated=1)
+    assert bench.rows("core.fact_sales", "order_id, amount") == [("1", 11), ("2", 10)]
+    assert bench.build("core.fact_sales", full=True) == counts(deleted=1)
+
+
+def test_null_equals_null_when_rows_are_compared(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1", shop_=None)])  # type: ignore[arg-type]
+    bench.build("core.fact_sales")
+    assert bench.build("core.fact_sales", full=True) == counts()
+    bench.load("clean.orders", [order("1", shop_="b", at=T2)])
+    assert bench.build("core.fact_sales") == counts(updated=1)
+    bench.load("clean.orders", [order("1", shop_=None, at=T3)])  # type: ignore[arg-type]
+    assert bench.build("core.fact_sales") == counts(updated=1)
+    assert bench.rows("core.fact_sales", "shop") == [(None,)]
+
+
+def test_replace_without_a_key_follows_the_select(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1", shop_="a"), order("2", shop_=None)])  # type: ignore[arg-type]
+    bench.build("core.fact_sales")
+    assert bench.build("mart.by_shop") == counts(inserted=2)
+    assert bench.build("mart.by_shop") == counts()
+    bench.load("clean.orders", [order("3", shop_=None)])  # type: ignore[arg-type]
+    bench.build("core.fact_sales")
+    assert bench.build("mart.by_shop") == counts(inserted=1, deleted=1)
+    assert bench.rows("mart.by_shop") == [("a", 1), (None, 2)]
+
+
+def test_replace_with_a_key_updates_in_place() -> None:
+    source = contract("clean.codes", "code varchar(4) key\nname varchar(9)", {"strategy": "upsert"})
+    target = contract("core.dim_code", "code varchar(4) key\nname varchar(9)", {"strategy": "replace"})
+    bench = Bench([source, target], {"core.dim_code": "SELECT code, name FROM clean.codes"})
+    bench.load("clean.codes", [("a", "x"), ("b", "y"), ("c", None)])
+    assert bench.build("core.dim_code") == counts(inserted=3)
+    bench.load("clean.codes", [("a", "z"), ("c", "w")])
+    bench.run("DELETE FROM clean.codes WHERE code = 'b'")
+    assert bench.build("core.dim_code") == counts(updated=2, deleted=1)
+    assert bench.rows("core.dim_code") == [("a", "z"), ("c", "w")]
+
+
+def test_snapshot_brings_whole_partitions_anew() -> None:
+    source = contract("clean.stock", "day date key\nsku varchar(4) key\nunits integer", {"strategy": "upsert"})
+    target = contract(
+        "core.fact_stock",
+        "day date key\nsku varchar(4) key\nunits integer",
+        {"strategy": "snapshot", "partition": "day", "increment": {"key": "day", "from": {"clean.stock": "day"}}},
+    )
+    text = "SELECT day, sku, units FROM clean.stock WHERE units > 0"
+    bench = Bench([source, target], {"core.fact_stock": text})
+    bench.load("clean.stock", [(D1, "a", 1), (D1, "b", 2), (D2, "a", 3)])
+    assert bench.build("core.fact_stock") == counts(inserted=3)
+    bench.load("clean.stock", [(D1, "a", 0), (D1, "c", 5)])
+    assert bench.build("core.fact_stock") == counts(inserted=1, deleted=1)
+    assert bench.rows("core.fact_stock") == [(D1, "b", 2), (D1, "c", 5), (D2, "a", 3)]
+    assert bench.build("core.fact_stock", full=True) == counts()
+    bench.load("clean.stock", [(D2, "a", 0)])
+    assert bench.build("core.fact_stock") == counts(deleted=1)
+    assert bench.rows("core.fact_stock", "DISTINCT day") == [(D1,)]
+
+
+def test_a_table_that_is_all_key_is_inserted_and_deleted() -> None:
+    target = contract(
+        "core.pairs",
+        "order_id varchar(8) key\nshop varchar(8) key",
+        {"strategy": "upsert", "increment": {"key": "order_id", "from": {"clean.orders": "order_id"}}},
+    )
+    bench = Bench([ORDERS, target], {"core.pairs": "SELECT order_id, shop FROM clean.orders"})
+    bench.load("clean.orders", [order("1", shop_="a")])
+    assert bench.build("core.pairs") == counts(inserted=1)
+    bench.load("clean.orders", [order("1", shop_="b", at=T2)])
+    assert bench.build("core.pairs") == counts(inserted=1, deleted=1)
+    assert bench.rows("core.pairs") == [("1", "b")]
+
+
+def test_null_in_a_merge_key_is_refused_and_nothing_is_touched(bench: Bench) -> None:
+    with pytest.raises(Refused, match="NULL in order_id"):
+        bench.load("clean.orders", [order("1"), (None, D1, "a", 1, T1, "h")])
+    assert bench.rows("clean.orders") == []
+    assert bench.waiting("core.fact_sales") == 0
+
+
+def test_two_stage_rows_of_one_key_are_refused(bench: Bench) -> None:
+    with pytest.raises(Refused, match="several rows of one"):
+        bench.load("clean.orders", [order("1"), order("1", amount=11)])
+
+
+def test_a_key_queued_again_while_its_build_waits_for_the_audit_is_kept(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1")])
+    bench.stage("core.fact_sales")
+    bench.load("clean.orders", [order("1", amount=50, at=T2)])
+    bench.publish("core.fact_sales")
+    assert bench.rows("core.fact_sales", "amount") == [(10,)]
+    assert bench.waiting("core.fact_sales") == 1
+    bench.build("core.fact_sales")
+    assert bench.rows("core.fact_sales", "amount") == [(50,)]
+
+
+def test_keys_of_a_build_that_was_never_published_are_built_by_the_next(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1")])
+    bench.stage("core.fact_sales")
+    bench.load("clean.orders", [order("2")])
+    assert bench.waiting("core.fact_sales") == 2
+    assert bench.build("core.fact_sales") == counts(inserted=2)
+    assert bench.waiting("core.fact_sales") == 0
+
+
+def test_keys_that_a_full_build_covers_do_not_wait_any_longer(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1")])
+    bench.build("core.fact_sales", full=True)
+    assert bench.waiting("core.fact_sales") == 0
+
+
+def test_a_queue_holds_no_double_of_one_publish_and_doubles_of_several_are_taken_once(bench: Bench) -> None:
+    bench.load("clean.orders", [order("1", D1), order("2", D1)])
+    bench.build("core.fact_sales")
+    assert bench.rows("stage.pending__mart__daily") == [(D1,)]
+    bench.load("clean.orders", [order("3", D1)])
+    bench.build("core.fact_sales")
+    bench.stage("mart.daily")
+    assert bench.rows("stage.taken__mart__daily") == [(D1,)]
+    bench.load("clean.orders", [order("4", D1)])
+    bench.build("core.fact_sales")
+    bench.stage("mart.daily")
+    assert bench.rows("stage.taken__mart__daily") == [(D1,)]
+
+
+def test_a_source_that_touches_every_key_wakes_all_that_stand() -> None:
+    days = contract("clean.days", "day date key", {"strategy": "append"})
+    stock = contract(
+        "core.stock",
+        "sku varchar(4) key\nday date key",
+        {
+            "strategy": "upsert",
+            "increment": {"key": "sku", "from": {"clean.events": "event_id", "clean.days": {"every": True}}},
+        },
+    )
+    text = "SELECT e.event_id AS sku, d.day FROM clean.events AS e CROSS JOIN clean.days AS d"
+    bench = Bench([EVENTS, days, stock], {"core.stock": text})
+    bench.load("clean.days", [(D1,)])
+    bench.load("clean.events", [("a", 1), ("b", 1)])
+    assert bench.build("core.stock") == counts(inserted=2)
+    bench.load("clean.days", [])
+    assert bench.waiting("core.stock") == 0
+    bench.load("clean.days", [(D2,)])
+    assert bench.build("core.stock") == counts(inserted=2)
+    assert bench.build("core.stock", full=True) == counts()
+
+
+def test_a_merge_joins_on_the_date_too_so_that_it_touches_the_days_of_the_batch_only(bench: Bench) -> None:
+    plan = merge.publish(SALES, bench.registry, bench.graph, full=False)
+    [merged] = [s.sql for s in plan if s.step == "merge"]
+    assert "ON fact_sales.order_id = s.order_id AND fact_sales.order_date = s.order_date\n" in merged
+    assert "SET shop = s.shop, amount = s.amount\n" in merged

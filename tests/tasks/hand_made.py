@@ -1,0 +1,92 @@
+"""Small contracts written as YAML and read as any other, and the files that they promise."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contracts.model import Contract
+from contracts.reader import read_contract
+from tasks.batches import Batch, read_inbox
+
+DAY = date(2026, 1, 5)
+
+# The four columns that every clean contract ends with.
+SHARED_COLUMNS = (
+    {"name": "row_hash", "type": "varchar(32)"},
+    {"name": "delivery_date", "type": "date"},
+    {"name": "batch_id", "type": "varchar(32)"},
+    {"name": "source_line", "type": "bigint"},
+)
+
+
+def contract(
+    folder: Path,
+    table: str,
+    columns: Iterable[str | dict[str, Any]],
+    *,
+    load: dict[str, Any] | None = None,
+    delivery: dict[str, Any] | None = None,
+    quality: list[dict[str, Any]] | None = None,
+) -> Contract:
+    """A contract of these columns: a name alone is a `varchar(64)`; `type` is the physical type, `key` its place in
+    the key, other keys stand as in ODCS, and those that ODCS does not have become custom properties."""
+    layer, _, name = table.partition(".")
+    custom = [{"property": "load", "value": load or {"strategy": "replace"}}]
+    if delivery:
+        custom.append({"property": "delivery", "value": delivery})
+    body = {
+        "apiVersion": "v3.2.0",
+        "kind": "DataContract",
+        "id": table,
+        "name": name,
+        "version": "1.0.0",
+        "status": "active",
+        "schema": [
+            {
+                "name": name,
+                "physicalType": "table",
+                "customProperties": custom,
+                "properties": [_column(c) for c in columns],
+                **({"quality": quality} if quality else {}),
+            }
+        ],
+    }
+    path = folder / "contracts" / layer / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
+    return read_contract(path, file=f"contracts/{layer}/{name}.yaml", validate=False)
+
+
+_CUSTOM = ("source", "formats", "normalise", "businessDateOf", "default", "mask", "rules")
+
+
+def _column(column: str | dict[str, Any]) -> dict[str, Any]:
+    spec = {"name": column} if isinstance(column, str) else dict(column)
+    out = {"physicalType": spec.pop("type", "varchar(64)"), "description": "As the test says.", **spec}
+    if (place := out.pop("key", None)) is not None:
+        out |= {"primaryKey": True, "primaryKeyPosition": place}
+    custom = [{"property": name, "value": out.pop(name)} for name in _CUSTOM if name in out]
+    return {**out, **({"customProperties": custom} if custom else {})}
+
+
+def raw_things(folder: Path, *columns: str | dict[str, Any], **delivery: Any) -> Contract:
+    """`raw.things`, a CSV of id and name unless said otherwise."""
+    wanted = {"file": "things.csv", "format": "csv", **delivery}
+    return contract(folder, "raw.things", columns or ("id", "name"), delivery=wanted)
+
+
+def deliver(inbox: Path, raw: Contract, content: bytes | str, day: date = DAY) -> Batch:
+    """Put the contract's file into the inbox, as it comes; returns its batch."""
+    assert raw.delivery is not None
+    path = inbox / day.isoformat() / raw.delivery.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    path.write_bytes(gzip.compress(data, mtime=0) if raw.delivery.compression == "gzip" else data)
+    (batch,) = read_inbox(inbox, day, [raw]).batches
+    return batch

@@ -1,0 +1,100 @@
+"""The lake as a folder: a file appears whole or not at all, and the same write twice leaves the same file."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from contracts.ids import TableId
+from tasks.lake import FolderLake, batch_key
+
+KEY = "clean/things/delivery_date=2026-01-05/b1/rows.parquet"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> FolderLake:
+    return FolderLake(tmp_path / "lake")
+
+
+def files(lake: FolderLake) -> list[str]:
+    return sorted(p.relative_to(lake.root).as_posix() for p in lake.root.rglob("*") if p.is_file())
+
+
+def failing() -> pl.LazyFrame:
+    """A frame that breaks off while it is written."""
+
+    def break_off(values: pl.Series) -> pl.Series:
+        raise RuntimeError("no more rows")
+
+    return pl.LazyFrame({"id": [1, 2]}).select(pl.col("id").map_batches(break_off, return_dtype=pl.Int64))
+
+
+def test_a_key_says_table_day_batch_and_name() -> None:
+    table = TableId("clean", "things")
+    assert batch_key(table.lake_prefix, date(2026, 1, 5), "b1", "rows.parquet") == KEY
+
+
+def test_frames_text_and_files_are_read_back_as_written(lake: FolderLake, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"id": [1, 2], "name": ["a", None]})
+    assert pl.read_parquet(lake.put_frame(KEY, frame.lazy())).equals(frame)
+    assert lake.put_text("note.json", "{é}").read_text(encoding="utf-8") == "{é}"
+    source = tmp_path / "source.bin"
+    source.write_bytes(b"\x00\xff")
+    assert lake.put_file("copy.bin", source).read_bytes() == b"\x00\xff"
+    assert lake.path("copy.bin") == lake.root / "copy.bin"
+
+
+def test_a_write_that_fails_leaves_nothing_visible(lake: FolderLake) -> None:
+    with pytest.raises(RuntimeError, match="no more rows"):
+        lake.put_frame(KEY, failing())
+    assert not lake.path(KEY).exists()
+    assert lake.parquet_files(TableId("clean", "things")) == []
+
+
+def test_a_write_that_fails_leaves_the_earlier_file_as_it_was(lake: FolderLake) -> None:
+    lake.put_frame(KEY, pl.LazyFrame({"id": [7]}))
+    before = lake.path(KEY).read_bytes()
+    with pytest.raises(RuntimeError, match="no more rows"):
+        lake.put_frame(KEY, failing())
+    assert lake.path(KEY).read_bytes() == before
+
+
+def test_what_a_killed_write_left_behind_does_not_count_and_is_overwritten(lake: FolderLake) -> None:
+    part = lake.path(KEY).with_name(".rows.parquet.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half a file")
+    assert lake.parquet_files(TableId("clean", "things")) == []
+    lake.put_frame(KEY, pl.LazyFrame({"id": [1]}))
+    assert files(lake) == [KEY]
+
+
+def test_the_same_write_twice_leaves_the_same_bytes(lake: FolderLake) -> None:
+    frame = pl.LazyFrame({"id": list(range(1000)), "name": ["a"] * 1000})
+    first = lake.put_frame(KEY, frame).read_bytes()
+    assert lake.put_frame(KEY, frame).read_bytes() == first
+    assert files(lake) == [KEY]
+
+
+def test_a_tables_files_come_oldest_delivery_first(lake: FolderLake) -> None:
+    table = TableId("clean", "things")
+    for day, batch in ((6, "a"), (5, "b"), (5, "a")):
+        lake.put_frame(
+            batch_key(table.lake_prefix, date(2026, 1, day), batch, "rows.parquet"), pl.LazyFrame({"id": [day]})
+        )
+    lake.put_frame("clean/things_old/delivery_date=2026-01-01/x/rows.parquet", pl.LazyFrame({"id": [0]}))
+    found = [p.relative_to(lake.root).parts[2:4] for p in lake.parquet_files(table)]
+    assert found == [
+        ("delivery_date=2026-01-05", "a"),
+        ("delivery_date=2026-01-05", "b"),
+        ("delivery_date=2026-01-06", "a"),
+    ]
+
+
+def test_what_is_removed_is_gone_and_may_be_removed_again(lake: FolderLake) -> None:
+    lake.put_text("note.json", "{}")
+    lake.remove("note.json")
+    lake.remove("note.json")
+    assert files(lake) == []
