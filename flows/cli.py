@@ -134,17 +134,29 @@ def main() -> None:
     debug = bool(os.environ.get("DW_DEBUG"))
     if not debug:
         warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
+        # Prefect logs a failure twice, with its traceback, before it raises it to us.
+        logging.disable(logging.ERROR)
     try:
         app(standalone_mode=True)
+        return
     except KeyboardInterrupt:
-        _fail("stopped; what was published stays, the rest is taken up by the next run", 130)
+        message, code = "stopped; what was published stays, the rest is taken up by the next run", 130
     except BrokenPipeError:
         sys.exit(141)
     except Exception as error:
         if debug:
             raise
-        _fail(_paragraph(error), 1)
+        message, code = _paragraph(error), 1
+        _let_go(error)
+    sys.stderr.write(f"dw: {message}\n")
+    sys.exit(code)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop the frames of a failure that Prefect keeps: the engine in them would complain at the end of Python."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _paragraph(error: Exception) -> str:
@@ -158,11 +170,6 @@ def _paragraph(error: Exception) -> str:
     if type(error).__name__ in known or isinstance(error, ValueError | OSError):
         return text
     return f"unexpected {type(error).__name__}: {text} (DW_DEBUG=1 shows where)"
-
-
-def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"dw: {message}\n")
-    sys.exit(code)
 
 
 if __name__ == "__main__":

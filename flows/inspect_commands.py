@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import polars as pl
 import sqlglot
 from rich.box import SIMPLE
+from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -112,12 +114,28 @@ def query(sql: str, source: str, limit: int | None) -> None:
     if limit is None:
         sys.stdout.write(frame.write_csv())
         return
-    table = Table(*frame.columns)
-    for row in frame.head(limit).iter_rows():
-        table.add_row(*("" if v is None else str(v) for v in row))
-    console.print(table)
+    _print_rows(frame.head(limit))
     more = f" (the first {limit:,} are shown; --limit or --csv for more)" if frame.height > limit else ""
     console.print(f"{frame.height:,} row{'s' if frame.height != 1 else ''}{more}")
+
+
+def _print_rows(frame: pl.DataFrame) -> None:
+    """A table where it fits the width, else each row as a list of its columns: no value is cut."""
+    cells = [["" if value is None else str(value) for value in row] for row in frame.iter_rows()]
+    widths = [max(map(len, (name, *column))) for name, *column in zip(frame.columns, *cells, strict=True)]
+    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+        table = Table(box=SIMPLE)
+        for name, dtype in frame.schema.items():
+            table.add_column(name, no_wrap=True, justify="right" if dtype.is_numeric() else "left")
+        for row in cells:
+            table.add_row(*map(escape, row))
+        console.print(table)
+        return
+    longest = max(map(len, frame.columns))
+    for number, row in enumerate(cells, start=1):
+        console.print(f"[bold]row {number}[/]")
+        for name, value in zip(frame.columns, row, strict=True):
+            console.print(f"  {name:<{longest}}  {value}", markup=False, soft_wrap=True)
 
 
 def explain(name: str) -> None:
@@ -125,8 +143,8 @@ def explain(name: str) -> None:
     registry, graph, contract = _open(name)
     made = contract.table in graph.tables
     console.print(f"[bold]{contract.table}[/] {contract.version} · {contract.title} · {contract.domain}")
-    console.print(contract.description)
-    console.print(f"[bold]Grain[/]    {contract.grain}")
+    console.print(escape(contract.description))
+    console.print(f"[bold]Grain[/]    {escape(contract.grain)}")
     console.print(f"[bold]Load[/]     {_load(contract)}")
     if made:
         console.print(f"[bold]Reads[/]    {_list(graph.upstream(contract.table))}")
@@ -143,12 +161,12 @@ def explain(name: str) -> None:
             m for m, on in (("key", column.key_position), ("required", column.required), ("PII", column.mask)) if on
         ]
         made_of = ["\n".join(sources.get(column.name, []))] if made else []
-        columns.add_row(column.name, str(column.type), " ".join(marks), column.description, *made_of)
+        columns.add_row(column.name, str(column.type), " ".join(marks), escape(column.description), *made_of)
     console.print(columns)
     rules = Table("rule", "verdict", "dimension", "what is checked", box=SIMPLE)
     for rule in rules_of(contract):
         label = rule.id.removeprefix(f"{contract.table}.")
-        rules.add_row(label, rule.verdict, rule.dimension, rule.description)
+        rules.add_row(label, rule.verdict, rule.dimension, escape(rule.description))
     console.print(rules)
 
 

@@ -19,18 +19,21 @@ def run(source: str, days: list[date] | None, files: list[Path]) -> bool:
     settings = settings_for(source)
     if files and source == DEFAULT:
         raise ValueError(f"--path goes with a source that maps files: --source {' or '.join(SOURCES)}")
-    if files:
-        with show.status(f"Mapping {', '.join(f.name for f in files)}"):
-            mapped = SOURCES[source].deliver(settings, files)
-        show.mapped(mapped)
-    found = deliveries(settings.inbox)
-    chosen = found if days is None else days
-    if not chosen:
-        hint = "`dw generate` makes one" if source == DEFAULT else f"`dw run --source {source} --path FILE` maps one"
-        raise ValueError(f"no delivery in {settings.inbox}; {hint}")
-    if unknown := [d.isoformat() for d in chosen if d not in found]:
-        raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
     try:
+        if files:
+            workspace(settings).lock()
+            with show.status(f"Mapping {', '.join(f.name for f in files)}"):
+                mapped = SOURCES[source].deliver(settings, files)
+            show.mapped(mapped)
+        found = deliveries(settings.inbox)
+        chosen = found if days is None else days
+        if not chosen:
+            hint = (
+                "`dw generate` makes one" if source == DEFAULT else f"`dw run --source {source} --path FILE` maps one"
+            )
+            raise ValueError(f"no delivery in {settings.inbox}; {hint}")
+        if unknown := [d.isoformat() for d in chosen if d not in found]:
+            raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
         return _run(source, chosen)
     finally:
         close_all()

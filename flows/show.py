@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from expectations.rules import Rule
 from expectations.scorecard import THRESHOLDS, Score, merge, scores
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -120,23 +122,24 @@ def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -
             f"[bold]Unchanged[/]   {len(report.already_loaded)} files are loaded already; nothing was done twice"
         )
     for text in [*report.warnings, *_warned(report)]:
-        console.print(f"[yellow]warning[/]  {text}", soft_wrap=True)
+        console.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
     for text in report.failures:
-        console.print(f"[red]failed[/]   {text}", soft_wrap=True)
+        console.print(f"[red]failed[/]   {escape(text)}", soft_wrap=True)
 
 
 def _ledger(report: RunReport) -> Table:
     table = Table(title="Rows, by the ledger", title_justify="left")
     table.add_column("table")
-    names = ("delivered", "loaded", "duplicate", "quarantined")
-    for name in names:
+    counted = ["delivered", "loaded", "duplicate", "quarantined"]
+    if any(entry.excluded_rows for entry in report.entries):
+        counted.append("excluded")
+    for name in (*counted, "files"):
         table.add_column(name, justify="right")
-    table.add_column("files", justify="right")
-    sums: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
+    sums: dict[str, list[int]] = defaultdict(lambda: [0] * (len(counted) + 1))
     for entry in report.entries:
-        row = sums[entry.table_name.partition(".")[2]]
-        counts = (entry.delivered_rows, entry.loaded_rows, entry.duplicate_rows, entry.quarantined_rows, 1)
-        sums[entry.table_name.partition(".")[2]] = [a + b for a, b in zip(row, counts, strict=True)]
+        name = entry.table_name.partition(".")[2]
+        counts = [*(getattr(entry, f"{what}_rows") for what in counted), 1]
+        sums[name] = [a + b for a, b in zip(sums[name], counts, strict=True)]
     for name, row in sums.items():
         table.add_row(name, *(f"{n:,}" for n in row))
     table.add_section()
@@ -176,11 +179,17 @@ def _score_cells(score: Score | None) -> tuple[str, str, str]:
 
 
 def _warned(report: RunReport) -> list[str]:
-    """Rules that are only told, with how many rows broke them, over all deliveries of the run."""
+    """Rules that are only told: how many rows broke them over the run's deliveries, or what was found."""
+    rules: dict[str, Rule] = {}
     failed: dict[str, int] = defaultdict(int)
-    rules = {}
+    observed: dict[str, list[str]] = defaultdict(list)
     for gate in report.gates:
         for result in gate.warnings:
-            failed[result.rule.id] += result.failed
             rules[result.rule.id] = result.rule
-    return [f"{rule_id}: {count:,} × not so: {rules[rule_id].description}" for rule_id, count in sorted(failed.items())]
+            failed[result.rule.id] += result.failed
+            observed[result.rule.id].append(str(result.observed))
+    out = []
+    for rule_id, rule in sorted(rules.items()):
+        found = f"{failed[rule_id]:,} rows break it" if rule.of_row else f"found {', '.join(observed[rule_id])}"
+        out.append(f"{rule_id}: {found}: {rule.description}")
+    return out

@@ -50,7 +50,7 @@ class Workspace:
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        self._take_lock()
+        self.lock()
         return open_warehouse(self.settings)
 
     @cached_property
@@ -83,7 +83,10 @@ class Workspace:
             self._lock.close()
             self._lock = None
 
-    def _take_lock(self) -> None:
+    def lock(self) -> None:
+        """Keep other processes out of the home folder until close; raise WarehouseBusy if one is in it."""
+        if self._lock is not None:
+            return
         self.settings.home.mkdir(parents=True, exist_ok=True)
         path = self.settings.home / "run.lock"
         handle = path.open("a+", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from itertools import zip_longest
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -30,14 +30,13 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Three days, loaded one after the other."""
+    """Two days, loaded one after the other."""
     root = tmp_path_factory.mktemp("shop")
     home = root / "home"
     delivery = generate_delivery(root / "delivery", size=SIZE)
     shutil.copytree(delivery.root, home / "inbox")
-    reports, copies = [], [root / "after_one_day", root / "after_two_days"]
-    for day, copy in zip_longest(delivery.days, copies):
-        reports += load(home, [day])
-        if copy is not None:
-            shutil.copytree(home, copy)
-    return Shop(delivery, home, copies[0], copies[1], tuple(reports))
+    first, second = delivery.days
+    reports = load(home, [first])
+    after_one_day = Path(shutil.copytree(home, root / "after_one_day"))
+    reports += load(home, [second])
+    return Shop(delivery, home, after_one_day, tuple(reports))

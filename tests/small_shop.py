@@ -1,4 +1,4 @@
-"""A small shop: three days of a generated delivery, loaded by plain functions into homes of their own."""
+"""A small shop: two days of a generated delivery, loaded by plain functions into homes of their own."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ from tasks.workspace import Workspace
 if TYPE_CHECKING:
     from expectations.gate import Gate
 
-SIZE = Size(customers=120, products=60, orders=400, web_events=3_000, days=3)
+SIZE = Size(customers=120, products=60, orders=400, web_events=3_000, days=2)
 LAYERS = ("clean", "curated", "core", "mart", "audit")
 
 
 @dataclass(frozen=True)
 class Shop:
-    """The delivery, the home that holds all of it, and copies of that home as it was after one and two days."""
+    """The delivery, the home that holds all of it, and a copy of that home as it was after the first day."""
 
     delivery: Delivery
     home: Path
     after_one_day: Path
-    after_two_days: Path
     reports: tuple[RunReport, ...]
 
     @property

@@ -1,4 +1,4 @@
--- One row per pair of products bought together in at least two orders; a product twice in an order counts once.
+-- One row per pair bought together in two orders and in one of 2,000; a product twice in an order counts once.
 WITH
 baskets AS (
     SELECT DISTINCT order_id, product_id
@@ -48,3 +48,5 @@ FROM pairs
 INNER JOIN product_orders AS first_product ON first_product.product_id = pairs.product_id
 INNER JOIN product_orders AS second_product ON second_product.product_id = pairs.other_product_id
 CROSS JOIN all_orders
+-- Rarer pairs are chance, and there are millions of them.
+WHERE pairs.pair_order_count * 2000 >= all_orders.order_count

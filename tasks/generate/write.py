@@ -50,7 +50,8 @@ def prepare(root: Path, plan: Plan, *, overwrite: bool) -> None:
             if not overwrite:
                 held = f"the delivery {json.dumps(found)}" if found else "files that are no delivery"
                 asked = json.dumps(wanted)
-                raise ValueError(f"{root} holds {held}, not {asked}: pass overwrite=True or another folder")
+                how = "take another folder, or overwrite it (--overwrite, overwrite=True)"
+                raise ValueError(f"{root} holds {held}, not {asked}: {how}")
             _clear(root)
     root.mkdir(parents=True, exist_ok=True)
     manifest.write_text(json.dumps(wanted, indent=2) + "\n")

@@ -18,6 +18,7 @@ from expectations.rules import rules_of
 
 Row = dict[str, Any]
 BATCHES = 4
+ORDERS = 12
 # Two days before the end of a month: the calendar grows while batches come.
 START = datetime(2026, 1, 29, 12, 0)
 
@@ -59,14 +60,14 @@ class Shop:
         return Decimal(self.draw.randrange(most)) / 100
 
     def customers(self) -> Iterator[Row]:
-        for _ in range(10):
-            tier = self.draw.choice(["bronze", "gold"])
+        for _ in range(24):
+            tier = self.draw.choice(["bronze", "silver", "gold"])
             yield {"customer_id": self.some("C", 4), "loyalty_tier": tier, "updated_at": self.at(), "last_name": tier}
 
     def products(self) -> Iterator[Row]:
-        for _ in range(8):
+        for _ in range(28):
             yield {
-                "product_id": self.some("P", 3),
+                "product_id": self.some("P", 4),
                 "category": self.draw.choice(["beauty", "sports"]),
                 "list_price": self.cents(),
                 "cost_price": self.draw.choice([None, self.cents(500)]),
@@ -88,9 +89,9 @@ class Shop:
             }
 
     def orders(self) -> Iterator[Row]:
-        for place in range(8):
-            at, customer = self.at(), self.some("C", 6)
-            for change in range(self.draw.choice([1, 1, 2])):
+        for place in range(ORDERS):
+            at, customer = self.at(), self.some("C", 5)
+            for change in range(self.draw.choice([1, 2, 3])):
                 moved = timedelta(hours=self.draw.choice([0, 0, 30])) if change else timedelta()
                 yield {
                     "order_id": f"O{place}",
@@ -100,7 +101,7 @@ class Shop:
                     "status": self.draw.choice(["placed", "paid", "cancelled"]),
                     "channel": self.draw.choice(["web", "store"]),
                     "promotion_code": self.draw.choice([None, "APP5"]),
-                    "currency_code": "USD" if place % 3 == 0 else "INR",
+                    "currency_code": "USD" if place % 2 == 0 else "INR",
                     "discount_amount": self.cents(200),
                     "shipping_amount": self.cents(500),
                     "tax_amount": self.cents(500),
@@ -110,10 +111,10 @@ class Shop:
                 }
 
     def order_items(self) -> Iterator[Row]:
-        for place in range(18):
+        for place in range(2 * ORDERS):
             yield {
                 "order_item_id": f"OI{place}",
-                "order_id": self.some("O", 9),
+                "order_id": f"O{place % (ORDERS + 1)}",
                 "product_id": self.some("P", 5),
                 "quantity": self.draw.randrange(1, 4),
                 "unit_price": self.draw.choice([Decimal(0), Decimal("3.33"), self.cents()]),
@@ -121,35 +122,35 @@ class Shop:
             }
 
     def payments(self) -> Iterator[Row]:
-        for place in range(10):
-            order = self.draw.randrange(9)
+        for place in range(2 * ORDERS):
+            order = self.draw.randrange(ORDERS + 1)
             at = self.at()
             yield {
                 "payment_id": f"PY{place}",
                 "order_id": f"O{order}",
                 "kind": self.draw.choice(["authorisation", "capture", "void"]),
                 "amount": self.cents(),
-                "currency_code": "USD" if order % 3 == 0 else "INR",
+                "currency_code": "USD" if order % 2 == 0 else "INR",
                 "paid_at": at,
                 "payment_date": (at + timedelta(hours=5.5)).date(),
             }
 
     def refunds(self) -> Iterator[Row]:
-        for place in range(6):
-            order = self.draw.randrange(9)
+        for place in range(2 * ORDERS):
+            order = self.draw.randrange(ORDERS + 1)
             at = self.at()
             yield {
                 "refund_id": f"R{place}",
                 "order_id": f"O{order}",
-                "order_item_id": self.draw.choice([None, self.some("OI", 18)]),
+                "order_item_id": self.draw.choice([None, f"OI{order}", self.some("OI", 2 * ORDERS)]),
                 "amount": self.cents() + Decimal("0.01"),
-                "currency_code": "USD" if order % 3 == 0 else "INR",
+                "currency_code": "USD" if order % 2 == 0 else "INR",
                 "refunded_at": at,
                 "refund_date": (at + timedelta(hours=5.5)).date(),
             }
 
     def movements(self) -> Iterator[Row]:
-        for place in range(14):
+        for place in range(24):
             kind, at = self.draw.choice(["receipt", "sale", "return", "adjustment"]), self.at()
             yield {
                 "movement_id": f"M{place}",
@@ -163,21 +164,22 @@ class Shop:
 
     def events(self) -> Iterator[Row]:
         at = self.at(hours=24)
-        for place in range(40):
+        for place in range(60):
             at += timedelta(minutes=self.draw.choice([1, 1, 20, 29, 31, 200]))
+            visitor = self.some("V", 15)
             kind = self.draw.choice(["page_view", "product_view", "purchase"])
             yield {
                 "event_id": f"E{place}",
-                "visitor_id": self.some("V", 3),
-                "customer_id": self.draw.choice([None, self.some("C", 6)]),
+                "visitor_id": visitor,
+                "customer_id": self.draw.choice([None, self.some("C", 5)]),
                 "event_type": kind,
                 "event_at": at,
                 "event_date": (at + timedelta(hours=5.5)).date(),
                 "product_id": self.some("P", 5) if kind == "product_view" else None,
-                "order_id": self.some("O", 9) if kind == "purchase" else None,
+                "order_id": self.some("O", ORDERS) if kind == "purchase" else None,
                 "utm_source": self.draw.choice([None, "google"]),
                 "utm_medium": self.draw.choice(["cpc", "email"]),
-                "device": self.draw.choice(["mobile", "mobile", "bot", None]),
+                "device": "bot" if visitor == "V0" else self.draw.choice(["mobile", None]),
             }
 
 

@@ -103,10 +103,10 @@ def test_the_analysts_own_text_runs_as_it_is(warehouse: DuckDBWarehouse) -> None
         warehouse.native("SELEKT 1")
 
 
-def test_explain_plans_a_statement_without_running_it_or_knowing_its_binds(warehouse: DuckDBWarehouse) -> None:
-    warehouse.explain("DELETE FROM core.things WHERE id > :least")
+def test_describe_plans_a_select_without_running_it(warehouse: DuckDBWarehouse) -> None:
+    assert warehouse.describe("SELECT id AS number FROM core.things") == [("number", "BIGINT")]
     with pytest.raises(WarehouseError, match="colour"):
-        warehouse.explain("SELECT colour FROM core.things")
+        warehouse.describe("SELECT colour FROM core.things")
 
 
 # Transactions
