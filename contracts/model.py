@@ -191,6 +191,8 @@ class Contract:
     thresholds: dict[str, float] = field(default_factory=dict)
     default_verdict: Verdict = "block"
     tags: tuple[str, ...] = ()
+    usage: str = ""
+    limitations: str = ""
     file: str = ""
 
     @cached_property

@@ -152,6 +152,8 @@ class _Reader:
             thresholds=custom.get("thresholds", {}),
             default_verdict=custom.get("verdict") or ("quarantine" if table.layer in ("raw", "clean") else "block"),
             tags=tuple(data.get("tags") or ()),
+            usage=_one_line(data.get("description", {}).get("usage", "")),
+            limitations=_one_line(data.get("description", {}).get("limitations", "")),
             file=self.document.file,
         )
         self._cross_check(contract, at)

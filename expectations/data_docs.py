@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -95,7 +96,9 @@ def _index(pages: list[_Page], style: str) -> str:
     return (
         '<!DOCTYPE html>\n<html>\n<head><meta charset="UTF-8"><meta name="viewport" content="width=device-width">'
         f"<title>Data quality</title>\n<style>\n{style}</style>\n</head>\n<body>\n<header><b>Data quality</b></header>"
-        '\n<div class="container-fluid"><table class="table index"><thead><tr><th>Table</th><th>Checked</th>'
+        '\n<div class="container-fluid"><p>Each table\'s latest audit, of rows that one delivery changed. '
+        "✗: a rule failed, and rows were moved aside or told of, or the table was stopped; the page says which.</p>"
+        '<table class="table index"><thead><tr><th>Table</th><th>Checked</th>'
         "<th>Rules</th><th>Failed</th><th>Share of values that passed, by dimension</th><th>Run</th></tr></thead>"
         f"\n<tbody>\n{rows}\n</tbody></table></div>\n</body>\n</html>\n"
     )
@@ -116,7 +119,9 @@ def _row(page: _Page) -> str:
 
 def _badge(found: Score) -> str:
     kind = "danger" if not found.passed else "secondary"
-    return f'<span class="badge badge-{kind}">{found.dimension} {found.score:.2%}</span>'
+    # Rounded down: 100.00 % is said only where nothing failed.
+    share = math.floor(found.score * 10_000) / 100
+    return f'<span class="badge badge-{kind}">{found.dimension} {share:.2f}%</span>'
 
 
 def _scores(page: _Page) -> list[Score]:

@@ -165,7 +165,15 @@ def _paragraph(error: Exception) -> str:
 
     if isinstance(error, ContractError | SqlError):
         return f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''} found:\n" + "\n".join(error.faults)
-    known = {"WarehouseError", "WarehouseBusy", "GateBlocked", "UnreadableFile", "PublishRefused", "LedgerImbalance"}
+    known = {
+        "WarehouseError",
+        "WarehouseBusy",
+        "GateBlocked",
+        "UnreadableFile",
+        "PublishRefused",
+        "LedgerImbalance",
+        "SchemaMismatch",
+    }
     text = str(error) or type(error).__name__
     if type(error).__name__ in known or isinstance(error, ValueError | OSError):
         return text

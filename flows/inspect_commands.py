@@ -109,6 +109,8 @@ def query(sql: str, source: str, limit: int | None) -> None:
     """Run one query in the warehouse's own dialect and print its rows."""
     from tasks.warehouse import open_warehouse
 
+    if not sql.strip():
+        raise ValueError('an empty query; for example dw query "show all tables"')
     with open_warehouse(settings_for(source), read_only=True) as warehouse:
         frame = warehouse.native(sql)
     if limit is None:

@@ -190,6 +190,16 @@ def _warned(report: RunReport) -> list[str]:
             observed[result.rule.id].append(str(result.observed))
     out = []
     for rule_id, rule in sorted(rules.items()):
-        found = f"{failed[rule_id]:,} rows break it" if rule.of_row else f"found {', '.join(observed[rule_id])}"
-        out.append(f"{rule_id}: {found}: {rule.description}")
-    return out
+        found = f"{failed[rule_id]:,} rows break" if rule.of_row else f"{', '.join(observed[rule_id])} found against"
+        out.append(f'{rule_id}: {found} "{rule.description}"')
+    return [*out, *_below_threshold(report)]
+
+
+def _below_threshold(report: RunReport) -> list[str]:
+    """Tables whose score over the run's deliveries does not reach the house's threshold."""
+    return [
+        f"{found.table}: {found.dimension} {found.score:.2%} is below {found.threshold:.0%} "
+        f"({found.failed:,} of {found.evaluated:,} values; audit.quality_score has every delivery)"
+        for found in scores(report.gates)
+        if not found.passed and found.threshold is not None
+    ]

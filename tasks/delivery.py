@@ -119,33 +119,43 @@ def ingest(space: Workspace, file: str) -> Entry | None:
 
 
 def curate_and_build(space: Workspace, delivery: date) -> None:
-    """Carry what changed into curated, core and mart tables, in the SQL's order; a blocked table stops its readers."""
-    report = space.report
-    blocked: dict[TableId, TableId] = {}
+    """Carry what changed into curated, core and mart tables, in the SQL's order; a blocked table stops its readers.
+
+    A table that was blocked is not tried again in the same run: nothing that it reads has changed since.
+    """
+    report, blocked = space.report, space.blocked
     for table in space.graph.order():
+        if table in blocked:
+            continue
         cause = next((blocked[u] for u in sorted(space.graph.upstream(table)) if u in blocked), None)
         if cause is not None:
             blocked[table] = cause
             report.failures.append(f"{table}: not built, because {cause} is blocked; it stays as it was")
             continue
-        if not space.loader.is_pending(table):
+        # A table that is new, or whose SELECT has changed, is computed whole: its queue knows later changes only.
+        redefined = space.loader.is_redefined(table)
+        if not redefined and not space.loader.is_pending(table):
             continue
         try:
-            build_table(space, table, delivery)
-        except (GateBlocked, PublishRefused) as error:
+            build_table(space, table, delivery, full=redefined)
+        except PublishRefused as error:
             blocked[table] = table
             report.failures.append(str(error))
-            if isinstance(error, GateBlocked):
-                report.gates.append(error.result)
+        except GateBlocked as error:
+            blocked[table] = table
+            report.failures.append(str(error))
+            report.gates.append(error.result)
+            with space.warehouse.transaction():
+                quality.record_results(space.warehouse, [error.result], space.loader.run_at)
 
 
-def build_table(space: Workspace, table: TableId, delivery: date) -> None:
-    """Build one table from its pending keys; a curated table by way of the lake and its own gate there."""
+def build_table(space: Workspace, table: TableId, delivery: date, *, full: bool = False) -> None:
+    """Build one table from its pending keys (whole if `full`); a curated table by way of the lake and its gate."""
     report = space.report
     space.on_step(table.layer, str(table))
     with report.stage(table.layer):
         if table.layer == "curated":
-            taken = space.loader.take(table)
+            taken = space.loader.take(table, full=full)
             path = transform(
                 table,
                 taken,
@@ -158,7 +168,7 @@ def build_table(space: Workspace, table: TableId, delivery: date) -> None:
             )
             counts, gates = space.loader.publish_curated(table, path)
         else:
-            counts, gates = space.loader.build(table)
+            counts, gates = space.loader.build(table, full=full)
     report.gates += gates
     report.builds[str(table)] = report.builds.get(str(table), Counts()) + counts
 
@@ -244,5 +254,5 @@ def _reject(space: Workspace, batch: Batch, reason: str) -> Entry:
     if not ledger.is_rejected_as(space.warehouse, entry):
         with space.warehouse.transaction():
             ledger.record(space.warehouse, entry)
-    space.report.entries.append(entry)
+        space.report.entries.append(entry)
     return entry

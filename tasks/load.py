@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from contracts.ids import TableId
-from contracts.model import Contract
+from contracts.model import Column, Contract
+from contracts.polars_types import polars_schema, polars_type
 from contracts.registry import Registry
 from expectations.rules import Rule
 from sql import ddl, merge
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 class PublishRefused(RuntimeError):
     """A check before the merge found rows that must not be merged (NULL in a key, too many keys closed)."""
+
+
+class SchemaMismatch(RuntimeError):
+    """A table of the warehouse has columns that its contract has not; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +69,83 @@ class Loader:
         self.run_id, self.run_at = run_id, datetime.now(UTC).replace(tzinfo=None)
 
     def ensure_ready(self) -> None:
-        """Create schemas, tables and queues that are not there yet, and drop what an interrupted run left behind."""
-        for statement in ddl.create_all(self.registry.values()):
-            self.warehouse.execute(statement)
+        """Create schemas, tables and queues that are not there yet, add columns that a contract has gained.
+
+        What an interrupted run left behind is dropped. Raises SchemaMismatch where a table and its contract differ in
+        any other way, before anything is written.
+        """
+        absent = [c.table for c in self.registry.values() if ddl.is_queued(c) and not self._stands(c.table)]
+        with self.warehouse.transaction():
+            for statement in ddl.create_all(self.registry.values()):
+                self.warehouse.execute(statement)
+            for table in absent:
+                self._forget_builds(table)
+        added = [
+            c for contract in self.registry.values() if contract.table.layer != "raw" for c in self._gained(contract)
+        ]
+        for table, column in added:
+            self.warehouse.execute(ddl.add_column(table, column))
+        for contract in filter(ddl.is_queued, self.registry.values()):
+            self._renew_queue(contract)
         # Stage and change tables belong to one publish; the queues of keys must stay.
         for contract in self.registry.values():
             for name in (contract.table.stage, contract.table.changes):
                 self.warehouse.execute(ddl.drop_table(name))
+
+    def _stands(self, table: TableId) -> bool:
+        return self.warehouse.has_table(str(table))
+
+    def _forget_builds(self, table: TableId) -> None:
+        """A table that somebody dropped is computed whole again, though its definition is what it was."""
+        if "definition_hash" in self._columns("audit.table_build"):
+            statement = "UPDATE audit.table_build SET definition_hash = '' WHERE table_name = :table_name"
+            self.warehouse.execute(statement, table_name=str(table))
+
+    def _gained(self, contract: Contract) -> list[tuple[TableId, Column]]:
+        """The contract's columns that its table has not."""
+        stands = self._columns(str(contract.table))
+        if gone := [name for name in stands if name not in contract.names]:
+            raise SchemaMismatch(
+                f"{contract.table} has the column {', '.join(gone)} in the warehouse, but not in {contract.file}; "
+                "put it back, or drop the table there (a computed table is built anew by the next run)"
+            )
+        promised = polars_schema(contract)
+        if other := [
+            f"{name} ({type_}, not {promised[name]})" for name, type_ in stands.items() if type_ != promised[name]
+        ]:
+            raise SchemaMismatch(
+                f"{contract.table} has another type in the warehouse than in {contract.file}: {', '.join(other)}; "
+                "take it back, or drop the table there (a computed table is built anew by the next run)"
+            )
+        return [(contract.table, column) for column in contract.columns if column.name not in stands]
+
+    def _renew_queue(self, contract: Contract) -> None:
+        """Make a table's queue anew where its key is another one now; the table itself is then computed whole."""
+        column, type_ = ddl.queue_column(contract)
+        if self._columns(contract.table.pending) != {column: polars_type(type_)}:
+            for name in (contract.table.pending, contract.table.taken):
+                self.warehouse.execute(ddl.drop_table(name))
+            self.warehouse.execute(ddl.create_pending(contract))
+            self.warehouse.execute(ddl.create_taken(contract))
+
+    def _columns(self, relation: str) -> pl.Schema:
+        return self.warehouse.query(f"SELECT * FROM {relation} WHERE 1 = 0").schema
+
+    def definition_hash(self, table: TableId) -> str:
+        """MD5 of what decides a computed table's rows: its SELECT, its columns, its load."""
+        contract = self.registry[table]
+        columns = [(c.name, str(c.type), c.key_position) for c in contract.columns]
+        text = f"{self.graph.text(table)}|{columns}|{contract.load.model_dump_json()}"
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    def is_redefined(self, table: TableId) -> bool:
+        """Whether the table was never built, or by another SELECT than now: its keys' queue then says too little."""
+        latest = self.warehouse.query(
+            "SELECT definition_hash FROM audit.table_build WHERE table_name = :table_name "
+            "ORDER BY built_at DESC, run_id DESC LIMIT 1",
+            table_name=str(table),
+        )
+        return latest.is_empty() or latest.item() != self.definition_hash(table)
 
     def load_batch(
         self, contract: Contract, files: Sequence[Path], batch_id: str, on_publish: Callable[[Counts], None]
@@ -83,6 +159,7 @@ class Loader:
             self._run(merge.load_stage_dedupe(contract))
             fresh = self._count(stage, contract)
         result = self._audit(contract, batch_id, only=lambda rule: checked_in_warehouse(contract, rule))
+        result.raise_if_blocked()
         with warehouse.transaction():
             counts = self._publish(contract, Counts(staged=staged, duplicate=staged - fresh), full=False)
             record_results(warehouse, [result], self.run_at)
@@ -104,10 +181,12 @@ class Loader:
         result.raise_if_blocked()
         return self._publish_build(contract, staged, (result,), started, full=full), (result,)
 
-    def take(self, table: TableId) -> pl.DataFrame:
-        """Take the pending keys of a curated table for one build: a frame of the increment key."""
+    def take(self, table: TableId, *, full: bool = False) -> pl.DataFrame:
+        """Take the pending keys of a curated table (all keys if `full`) for one build: a frame of the increment key."""
         contract = self.registry[table]
         with self.warehouse.transaction():
+            if full:
+                self._run(merge.enqueue_everything(contract))
             self._run(merge.take(contract))
         return self.warehouse.query(f"SELECT * FROM {table.taken}")
 
@@ -172,6 +251,7 @@ class Loader:
             "updated_rows": counts.updated,
             "deleted_rows": counts.deleted,
             "seconds": round(seconds, 3),
+            "definition_hash": self.definition_hash(table),
             "built_at": self.run_at,
         }
         self.warehouse.insert_rows("audit.table_build", list(row), [row])

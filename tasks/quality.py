@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -108,15 +107,3 @@ def enqueue_readers(warehouse: Warehouse, registry: Registry, graph: Graph) -> N
         for consumer, _ in merge.consumers(table, registry, graph):
             column, _ = ddl.queue_column(consumer)
             warehouse.insert_rows(str(consumer.table.pending), [column], [{column: ddl.EVERYTHING}])
-
-
-def overall(results: Iterable[GateResult], layers: tuple[str, ...]) -> dict[str, tuple[int, int]]:
-    """Evaluated and failed counts per dimension over all tables of the layers."""
-    totals: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for gate in results:
-        if gate.table.layer not in layers:
-            continue
-        for result in gate.results:
-            evaluated, failed = totals[result.rule.dimension]
-            totals[result.rule.dimension] = (evaluated + result.evaluated, failed + result.failed)
-    return dict(totals)

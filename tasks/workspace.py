@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import IO, TYPE_CHECKING
 
+from contracts.ids import TableId
 from contracts.registry import Registry
 from sql.graph import Graph
 from tasks.batches import Inbox
@@ -34,6 +35,7 @@ class Workspace:
     graph: Graph
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     on_step: Callable[[str, str], None] = lambda step, what: None
+    blocked: dict[TableId, TableId] = field(default_factory=dict)
     report: RunReport = field(default_factory=RunReport)
     inbox: Inbox = field(default_factory=lambda: Inbox((), (), ()))
     _lock: IO[str] | None = None
@@ -70,7 +72,7 @@ class Workspace:
 
     def begin(self, on_step: Callable[[str, str], None] | None = None) -> None:
         """Start the run of one delivery: a new run id, instant and report."""
-        self.run_id, self.report = uuid.uuid4().hex, RunReport()
+        self.run_id, self.report, self.blocked = uuid.uuid4().hex, RunReport(), {}
         self.on_step = on_step or self.on_step
         self.loader.begin(self.run_id)
 

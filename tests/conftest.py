@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import Dw, Said
 from hypothesis import settings
 from small_shop import SIZE, Shop, load
 
+from flows import cli
 from tasks.generate import generate_delivery
 
 settings.register_profile("repository", derandomize=True, deadline=None, max_examples=60)
@@ -40,3 +45,38 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     after_one_day = Path(shutil.copytree(home, root / "after_one_day"))
     reports += load(home, [second])
     return Shop(delivery, home, after_one_day, tuple(reports))
+
+
+@pytest.fixture
+def dw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dw]:
+    """Run a `dw` command line in this process."""
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["dw", *arguments])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code: int | str | None = 0
+        except SystemExit as ended:
+            code = ended.code
+        said = capsys.readouterr()
+        return Said(int(code or 0), said.out, said.err)
+
+    yield run
+    logging.disable(logging.NOTSET)
+
+
+_ended: list[int] = []
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    _ended.append(int(exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End the process here: else DuckDB 2.0's binding lists, below the summary, what is still referenced."""
+    if _ended and "duckdb" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_ended[0])

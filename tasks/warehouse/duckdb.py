@@ -143,7 +143,9 @@ class DuckDBWarehouse(Warehouse):
             relation = self._connection.sql(text, params=dict(binds)) if binds else self._connection.sql(text)
             if relation is None:
                 return pl.DataFrame()
-            frame = pl.from_arrow(relation.to_arrow_table())
+            table = relation.to_arrow_table()
+            # A join may give one name twice, which a frame refuses.
+            frame = pl.from_arrow(table.rename_columns(_distinct(table.column_names)))
         except duckdb.Error as error:
             raise WarehouseError(" ".join(str(error).split())[:600], text) from error
         assert isinstance(frame, pl.DataFrame)
@@ -158,3 +160,13 @@ class DuckDBWarehouse(Warehouse):
 
 def _binds(text: str) -> set[str]:
     return {name for name in _BIND.findall(text) if name}
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names, each further one of a kind with its number: a, a_2."""
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return out

@@ -1,71 +1,17 @@
-"""`dw` in this process, and one `dw run` through Prefect that is under way while the other tests of this folder run."""
+"""One `dw run` through Prefect, which is under way while the other tests run."""
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+from command_line import Run, Said
 from small_shop import Shop
 
 from contracts.registry import REPOSITORY
-from flows import cli
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Dw = Callable[..., Said]
-
-
-@pytest.fixture
-def dw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dw]:
-    """Run a `dw` command line in this process."""
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["dw", *arguments])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code: int | str | None = 0
-        except SystemExit as ended:
-            code = ended.code
-        said = capsys.readouterr()
-        return Said(int(code or 0), said.out, said.err)
-
-    yield run
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the repository that a test may spoil; `dw` reads it."""
-    root = tmp_path / "repository"
-    for folder in ("contracts", "sql", "expectations/suites"):
-        shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    monkeypatch.setenv("DW_REPOSITORY", str(root))
-    return root
-
-
-@dataclass(frozen=True)
-class Run:
-    """A `dw run` of its own process: its home, its Prefect home, and how to wait for its end."""
-
-    home: Path
-    prefect: Path
-    end: Callable[[], Said]
 
 
 @pytest.fixture(scope="session")

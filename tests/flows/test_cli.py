@@ -9,7 +9,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import Dw, Said
+from command_line import Dw, Said, words
+from hand_made import colours
 from small_shop import Shop, query
 
 from flows import show
@@ -29,15 +30,17 @@ def at_home(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`dw` with a repository of three tables that a test may spoil."""
+    monkeypatch.setenv("DW_REPOSITORY", str(tmp_path / "repository"))
+    return colours(tmp_path / "repository")
+
+
+@pytest.fixture
 def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`dw` with a home that does not exist yet."""
     monkeypatch.setenv("DW_HOME", str(tmp_path / "new"))
     return tmp_path / "new"
-
-
-def words(text: str) -> str:
-    """Text without the frames and line breaks of tables."""
-    return " ".join(re.sub(r"[│┃╭╮╰╯─━┏┓┗┛┡┩├┤┼┴┬╇╋]", " ", text).split())
 
 
 def fails(said: Said, *told: str) -> None:
@@ -137,15 +140,15 @@ def test_a_source_file_that_is_not_there_is_told(dw: Dw, new_home: Path) -> None
     assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("command", [["run"], ["render", "core.fact_sales"], ["explain", "core.fact_sales"]])
-def test_a_broken_contract_is_told_with_file_and_line(
-    dw: Dw, at_home: Path, repository: Path, command: list[str]
-) -> None:
-    path = repository / "contracts" / "core" / "fact_sales.yaml"
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([*lines[:6], "domain: [unclosed", *lines[7:]]))
+@pytest.mark.parametrize("command", [["run"], ["render", "core.colour"], ["explain", "core.colour"], ["check"]])
+def test_a_broken_contract_is_told_with_file_and_line(dw: Dw, at_home: Path, small: Path, command: list[str]) -> None:
+    path = small / "contracts" / "core" / "colour.yaml"
+    path.write_text(path.read_text() + "domain: [unclosed\n")
     said = dw(*command)
-    fails(said, "contracts/core/fact_sales.yaml:8: not valid YAML")
+    line = len(path.read_text().splitlines()) + 1
+    assert said.code == 1
+    assert f"contracts/core/colour.yaml:{line}: not valid YAML" in said.err
+    assert "Traceback" not in said.err + said.out
 
 
 # query
@@ -197,27 +200,27 @@ def test_a_query_without_a_warehouse_says_how_to_get_one(dw: Dw, new_home: Path)
 @pytest.mark.parametrize(
     ("engine", "part", "told"),
     [
-        ("redshift", "select", "clean.orders"),
-        ("redshift", "ddl", "DISTKEY"),
-        ("redshift", "merge", "MERGE INTO core.fact_sales"),
-        ("duckdb", "select", "clean.orders"),
-        ("duckdb", "ddl", "CREATE TABLE IF NOT EXISTS core.fact_sales"),
-        ("duckdb", "merge", "MERGE INTO core.fact_sales"),
-        ("spark", "select", "clean.orders"),
-        ("spark", "ddl", "CREATE TABLE IF NOT EXISTS core.fact_sales"),
+        ("redshift", "select", "COUNT(thing_id) AS thing_count FROM clean.things"),
+        ("redshift", "ddl", "CREATE TABLE IF NOT EXISTS core.colour ( colour VARCHAR(64) NOT NULL"),
+        ("redshift", "merge", "DELETE FROM core.colour USING stage.changes__core__colour"),
+        ("duckdb", "select", "COUNT(thing_id) AS thing_count FROM clean.things"),
+        ("duckdb", "ddl", "CREATE TABLE IF NOT EXISTS core.colour ( colour TEXT"),
+        ("duckdb", "merge", "INSERT INTO core.colour"),
+        ("spark", "select", "COUNT(thing_id) AS thing_count FROM clean.things"),
+        ("spark", "ddl", "CREATE TABLE IF NOT EXISTS core.colour ( colour VARCHAR(64) NOT NULL"),
     ],
 )
-def test_render_prints_a_tables_sql_for_an_engine(dw: Dw, engine: str, part: str, told: str) -> None:
-    said = dw("render", "core.fact_sales", "--engine", engine, "--part", part)
+def test_render_prints_a_tables_sql_for_an_engine(dw: Dw, small: Path, engine: str, part: str, told: str) -> None:
+    said = dw("render", "core.colour", "--engine", engine, "--part", part)
     assert (said.code, said.err) == (0, "")
-    assert told.upper() in words(said.out).upper()
+    assert told in words(said.out)
     assert said.out.rstrip().endswith(";")
 
 
-def test_render_shows_how_a_delivered_table_is_loaded(dw: Dw) -> None:
-    said = dw("render", "clean.orders", "--part", "merge")
-    assert "MERGE INTO clean.orders" in words(said.out)
-    assert "DELETE FROM stage.clean__orders" in words(said.out)
+def test_render_shows_how_a_delivered_table_is_loaded(dw: Dw, small: Path) -> None:
+    said = dw("render", "clean.things", "--part", "merge")
+    assert "MERGE INTO clean.things" in words(said.out)
+    assert "DELETE FROM stage.clean__things" in words(said.out)
 
 
 def test_explain_tells_meaning_grain_columns_rules_and_readers(dw: Dw) -> None:
@@ -229,71 +232,88 @@ def test_explain_tells_meaning_grain_columns_rules_and_readers(dw: Dw) -> None:
     assert re.search(r"warn", text)
 
 
-@pytest.mark.parametrize("layer", ["raw", "clean", "curated", "mart", "audit"])
-def test_explain_works_for_a_table_of_every_layer(dw: Dw, layer: str) -> None:
-    table = {
-        "raw": "orders",
-        "clean": "orders",
-        "curated": "web_sessions",
-        "mart": "customer_360",
-        "audit": "load_ledger",
-    }
-    said = dw("explain", f"{layer}.{table[layer]}")
+@pytest.mark.parametrize("table", ["raw.things", "clean.things"])
+def test_explain_works_for_a_table_that_no_select_makes(dw: Dw, small: Path, table: str) -> None:
+    said = dw("explain", table)
     assert (said.code, said.err) == (0, "")
-    assert f"contracts/{layer}/{table[layer]}.yaml" in words(said.out)
+    assert f"contracts/{table.replace('.', '/')}.yaml" in words(said.out)
 
 
 @pytest.mark.parametrize("command", ["render", "explain"])
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("core.moon", "contracts/core/moon.yaml:1: no such contract; there are core.dim_channel"),
-        ("fact_sales", "'fact_sales' is not <layer>.<table>, for example core.fact_sales"),
-        ("moon.fact_sales", "unknown layer 'moon'"),
-        ("core.Fact-Sales", "'Fact-Sales' is not snake_case"),
+        ("core.moon", "contracts/core/moon.yaml:1: no such contract; there are core.colour"),
+        ("colour", "'colour' is not <layer>.<table>, for example core.fact_sales"),
+        ("moon.colour", "unknown layer 'moon' in moon.colour: one of raw, clean"),
+        ("core.Colour-Of", "'Colour-Of' is not snake_case"),
     ],
 )
-def test_an_unknown_table_is_told_with_those_that_exist(dw: Dw, command: str, name: str, told: str) -> None:
+def test_an_unknown_table_is_told_with_those_that_exist(
+    dw: Dw, small: Path, command: str, name: str, told: str
+) -> None:
     fails(dw(command, name), told)
 
 
-def test_a_delivered_table_has_no_select_to_render(dw: Dw) -> None:
-    fails(dw("render", "clean.orders"), "clean.orders is not made by a SELECT")
+def test_a_delivered_table_has_no_select_to_render(dw: Dw, small: Path) -> None:
+    fails(dw("render", "clean.things"), "clean.things is not made by a SELECT")
 
 
 # check
 
 
-def test_check_tells_file_and_line_of_every_fault_and_writes_stale_suites_anew(dw: Dw, repository: Path) -> None:
-    sql = repository / "sql" / "mart" / "web_funnel.sql"
-    good = sql.read_text()
-    sql.write_text(good + "\nHAVING 1 = 1 / 0 AND colour > 1\n")
-    suite = repository / "expectations" / "suites" / "core" / "fact_sales.json"
-    fresh = suite.read_text()
-    suite.write_text("{}")
+def test_check_writes_stale_suites_anew_and_then_finds_no_fault(dw: Dw, small: Path) -> None:
+    before = dw("check")
+    assert before.code == 1
+    assert "expectations/suites/core/colour.json" in before.err
+    written = dw("check", "--write")
+    assert (written.code, written.err) == (0, "")
+    assert "written: " in written.out
+    suite = small / "expectations" / "suites" / "core" / "colour.json"
+    assert "core.colour.colour.not_null" in suite.read_text()
+    clean = dw("check")
+    assert (clean.code, clean.err) == (0, "")
+    assert "3 contracts with" in clean.out
+    assert "no fault" in clean.out
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "bad", "told"),
+    [
+        ("sql/core/colour.sql", "COUNT(thing_id)", "COUNT(size)", r"^sql/core/colour\.sql:3: .*size"),
+        ("sql/core/colour.sql", "clean.things", "clean.moons", r"^sql/core/colour\.sql:\d+: .*clean\.moons"),
+        ("sql/core/colour.sql", "GROUP BY colour", "GROUP BY", r"^sql/core/colour\.sql:\d+: "),
+        ("contracts/core/colour.yaml", "bigint", "bignum", r"^contracts/core/colour\.yaml:\d+: unknown physical type"),
+        (
+            "contracts/core/colour.yaml",
+            "apiVersion:",
+            "colour: 1\napiVersion:",
+            r"^contracts/core/colour\.yaml:1: .*unknown",
+        ),
+        ("contracts/core/colour.yaml", "core.colour", "core.color", r"^contracts/core/colour\.yaml:\d+: .*core\.color"),
+    ],
+    ids=["a column", "a table", "no SQL", "a type", "a key", "an id"],
+)
+def test_check_tells_file_and_line_of_a_fault(dw: Dw, small: Path, file: str, good: str, bad: str, told: str) -> None:
+    assert dw("check", "--write").code == 0
+    path = small / file
+    assert good in path.read_text()
+    path.write_text(path.read_text().replace(good, bad, 1))
     said = dw("check")
     assert said.code == 1
-    assert re.search(r"^sql/mart/web_funnel\.sql:\d+: ", said.err, re.MULTILINE)
-    assert "expectations/suites/core/fact_sales.json" in said.err
-    assert re.search(r"^dw check: \d+ faults$", said.err, re.MULTILINE)
-    assert "Traceback" not in said.err
-
-    sql.write_text(good)
-    mended = dw("check", "--write")
-    assert (mended.code, mended.err) == (0, "")
-    assert "expectations/suites/core/fact_sales.json" in words(mended.out)
-    assert "no fault" in mended.out
-    assert suite.read_text() == fresh
+    assert re.search(told, said.err, re.MULTILINE), said.err
+    assert re.search(r"^dw check: \d+ faults?$", said.err, re.MULTILINE)
+    assert "Traceback" not in said.err + said.out
 
 
-def test_check_tells_the_faults_of_all_contracts_at_once(dw: Dw, repository: Path) -> None:
-    for name in ("dim_date", "fact_sales"):
-        path = repository / "contracts" / "core" / f"{name}.yaml"
-        path.write_text(path.read_text().replace("apiVersion:", "colour: red\napiVersion:", 1))
+def test_check_tells_the_faults_of_all_contracts_at_once(dw: Dw, small: Path) -> None:
+    for file in ("clean/things", "core/colour"):
+        path = small / "contracts" / f"{file}.yaml"
+        path.write_text("size: 1\n" + path.read_text())
     said = dw("check")
     assert said.code == 1
-    assert "contracts/core/dim_date.yaml:1: not valid ODCS: unknown key 'colour'" in said.err
-    assert "contracts/core/fact_sales.yaml:1: not valid ODCS: unknown key 'colour'" in said.err
+    for file in ("clean/things", "core/colour"):
+        assert f"contracts/{file}.yaml:1: not valid ODCS: unknown key 'size'" in said.err
 
 
 # What a run says at its end

@@ -6,7 +6,7 @@ import re
 import sqlite3
 
 import pytest
-from conftest import Run, Said
+from command_line import Run, Said
 from small_shop import Shop, built, differences, query
 
 

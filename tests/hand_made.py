@@ -12,6 +12,7 @@ import yaml
 
 from contracts.model import Contract
 from contracts.reader import read_contract
+from contracts.types import ColumnType
 from tasks.batches import Batch, read_inbox
 
 DAY = date(2026, 1, 5)
@@ -68,7 +69,9 @@ _CUSTOM = ("source", "formats", "normalise", "businessDateOf", "default", "mask"
 
 def _column(column: str | dict[str, Any]) -> dict[str, Any]:
     spec = {"name": column} if isinstance(column, str) else dict(column)
-    out = {"physicalType": spec.pop("type", "varchar(64)"), "description": "As the test says.", **spec}
+    type_ = spec.pop("type", "varchar(64)")
+    logical = ColumnType.parse(type_).logical
+    out = {"physicalType": type_, "logicalType": logical, "description": "As the test says.", **spec}
     if (place := out.pop("key", None)) is not None:
         out |= {"primaryKey": True, "primaryKeyPosition": place}
     custom = [{"property": name, "value": out.pop(name)} for name in _CUSTOM if name in out]
@@ -90,3 +93,15 @@ def deliver(inbox: Path, raw: Contract, content: bytes | str, day: date = DAY) -
     path.write_bytes(gzip.compress(data, mtime=0) if raw.delivery.compression == "gzip" else data)
     (batch,) = read_inbox(inbox, day, [raw]).batches
     return batch
+
+
+def colours(root: Path) -> Path:
+    """A repository of three tables: things are delivered, cleaned, and counted by colour."""
+    contract(root, "raw.things", ["thing_id", "colour"], delivery={"file": "things.csv", "format": "csv"})
+    columns = [{"name": "thing_id", "key": 1, "required": True}, "colour", *SHARED_COLUMNS]
+    contract(root, "clean.things", columns, load={"strategy": "upsert"})
+    contract(root, "core.colour", [{"name": "colour", "key": 1}, {"name": "thing_count", "type": "bigint"}])
+    sql = root / "sql" / "core" / "colour.sql"
+    sql.parent.mkdir(parents=True)
+    sql.write_text("SELECT\n    colour,\n    COUNT(thing_id) AS thing_count\nFROM clean.things\nGROUP BY colour\n")
+    return root
