@@ -112,6 +112,14 @@ def built(home: Path) -> dict[str, pl.DataFrame]:
     return {name: rows for name, rows in tables(home, ("curated", "core", "mart")).items() if name not in of_runs}
 
 
+def unaccounted(home: Path) -> dict[str, tuple[int, int]]:
+    """Computed tables whose rows are not what the recorded builds inserted less what they deleted: (recorded, rows)."""
+    sums = query(home, "SELECT table_name, SUM(inserted_rows - deleted_rows)::INT FROM audit.table_build GROUP BY 1")
+    recorded = dict(sums.iter_rows())
+    rows = {name: frame.height for name, frame in tables(home, ("curated", "core", "mart")).items()}
+    return {name: (recorded.get(name, 0), count) for name, count in rows.items() if recorded.get(name, 0) != count}
+
+
 def differences(left: dict[str, pl.DataFrame], right: dict[str, pl.DataFrame]) -> dict[str, str]:
     """Tables whose rows are not the same, with the first rows that only one side has; empty where all are equal."""
     out = dict.fromkeys(left.keys() ^ right.keys(), "only on one side")

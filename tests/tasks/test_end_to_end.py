@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from small_shop import Shop, built, differences, load, open_home, query, read_repository, tables
+from small_shop import Shop, built, differences, load, open_home, query, read_repository, tables, unaccounted
 
 from expectations.rules import rules_of
 
@@ -96,6 +96,10 @@ def test_the_clean_tables_hold_what_the_ledger_calls_loaded(loaded: dict[str, pl
     for table, rows in sums.iter_rows():
         standing = loaded[f"clean.{table}"]
         assert standing.height == rows if table not in ("orders", "fx_rates") else 0 < standing.height <= rows, table
+
+
+def test_every_row_of_a_computed_table_was_recorded_by_a_build(shop: Shop) -> None:
+    assert unaccounted(shop.home) == {}
 
 
 # Planted defects
