@@ -110,15 +110,17 @@ def render(
 
 @app.command(epilog='Example: dw query "select * from mart.executive_kpi_daily order by kpi_date"')
 def query(
-    sql: Annotated[str, typer.Argument(help="one query, in the dialect of the warehouse at hand (locally DuckDB)")],
+    sql: Annotated[
+        str, typer.Argument(help="one query, in the dialect of the warehouse at hand (locally DuckDB); - reads it")
+    ],
     source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
     limit: Annotated[int, typer.Option(min=1, help="show at most this many rows")] = 50,
     csv: Annotated[bool, typer.Option("--csv", help="print all rows as CSV")] = False,
 ) -> None:
-    """Ask the warehouse; it is opened read-only."""
+    """Ask the warehouse; it is opened read-only. `dw query - < report.sql` asks what stands in a file."""
     from flows import inspect_commands
 
-    inspect_commands.query(sql, source, None if csv else limit)
+    inspect_commands.query(sys.stdin.read() if sql == "-" else sql, source, None if csv else limit)
 
 
 @app.command(epilog="Example: dw explain mart.finance_daily_revenue")
@@ -141,8 +143,6 @@ def main() -> None:
         return
     except KeyboardInterrupt:
         message, code = "stopped; what was published stays, the rest is taken up by the next run", 130
-    except BrokenPipeError:
-        sys.exit(141)
     except Exception as error:
         if debug:
             raise

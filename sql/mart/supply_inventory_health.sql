@@ -1,7 +1,11 @@
 -- One row per product and warehouse as of the last day on which anything moved: one day's balance, no sum over days.
 WITH
 last_day AS (
-    SELECT MAX(movement_date) AS as_of_date FROM core.fact_inventory_movements
+    -- A shop that has delivered less than 28 days has sold what it sold in those days.
+    SELECT
+        MAX(movement_date) AS as_of_date,
+        LEAST(28, DATEDIFF(day, MIN(movement_date), MAX(movement_date)) + 1) AS demand_days
+    FROM core.fact_inventory_movements
 ),
 
 demand AS (
@@ -26,6 +30,7 @@ stock AS (
         balances.closing_quantity AS on_hand_quantity,
         balances.last_movement_date,
         balances.is_stockout,
+        last_day.demand_days,
         COALESCE(demand.sold_quantity_28_days, 0) AS sold_quantity_28_days
     FROM core.fact_inventory_daily AS balances
     INNER JOIN last_day ON last_day.as_of_date = balances.snapshot_date
@@ -43,9 +48,9 @@ covered_stock AS (
         last_movement_date,
         is_stockout,
         sold_quantity_28_days,
-        CAST(CAST(sold_quantity_28_days AS DECIMAL(18, 4)) / 28 AS DECIMAL(18, 4)) AS daily_demand_quantity,
+        CAST(CAST(sold_quantity_28_days AS DECIMAL(18, 4)) / demand_days AS DECIMAL(18, 4)) AS daily_demand_quantity,
         CAST(
-            CAST(CASE WHEN on_hand_quantity > 0 THEN on_hand_quantity ELSE 0 END AS DECIMAL(18, 4)) * 28
+            CAST(CASE WHEN on_hand_quantity > 0 THEN on_hand_quantity ELSE 0 END AS DECIMAL(18, 4)) * demand_days
             / NULLIF(CASE WHEN sold_quantity_28_days > 0 THEN sold_quantity_28_days ELSE 0 END, 0) AS DECIMAL(18, 1)
         ) AS days_of_cover
     FROM stock

@@ -96,7 +96,13 @@ class DuckDBWarehouse(Warehouse):
         return [(str(row[0]), str(row[1])) for row in self._frame(f"DESCRIBE {statement}", {}).iter_rows()]
 
     def native(self, statement: str) -> pl.DataFrame:
-        """Run DuckDB's own text, for the analyst at the prompt; its rows as a frame."""
+        """Run one statement in DuckDB's own text, for the analyst at the prompt; its rows as a frame."""
+        try:
+            found = len(duckdb.extract_statements(statement))
+        except duckdb.Error as error:
+            raise WarehouseError(" ".join(str(error).split())[:600], statement) from error
+        if found != 1:
+            raise WarehouseError(f"one query at a time; here are {found}", statement)
         return self._frame(statement, {})
 
     def view_parquet(self, name: str, files: Sequence[Path], contract: Contract) -> None:

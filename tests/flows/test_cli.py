@@ -163,6 +163,11 @@ def test_query_prints_rows_and_says_how_many_there_are(dw: Dw, at_home: Path) ->
     assert words(dw("query", "select 1 as one").out).endswith("1 row")
 
 
+def test_query_reads_what_a_file_holds(dw: Dw, at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("-- the answer\nselect 41 + 1 as answer\n"))
+    assert "42" in dw("query", "-").out
+
+
 def test_query_as_csv_prints_every_row(dw: Dw, at_home: Path) -> None:
     sql = "select customer_id, city from core.dim_customer order by all"
     rows = list(csv.reader(io.StringIO(dw("query", "--csv", sql).out)))
@@ -183,6 +188,7 @@ def test_query_shows_brackets_as_they_are(dw: Dw, at_home: Path) -> None:
         ("delete from core.fact_sales", "read-only"),
         ("drop table core.fact_sales", "read-only"),
         ("select interval 3 day as span", "interval"),
+        ("select 1; select 2", "one query at a time; here are 2"),
     ],
 )
 def test_a_query_that_fails_says_why(dw: Dw, at_home: Path, sql: str, told: str) -> None:
