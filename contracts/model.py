@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,9 +14,12 @@ from contracts.types import ColumnType
 
 Strategy = Literal["replace", "append", "upsert", "scd2", "snapshot"]
 Verdict = Literal["block", "quarantine", "warn"]
+ScoreVerdict = Literal["block", "warn"]
 Mask = Literal["hash", "redact", "email", "partial"]
 Normaliser = Literal["trim", "collapse_space", "lower", "upper", "title", "empty_to_null", "digits"]
 DIMENSIONS = ("completeness", "accuracy", "consistency", "conformity", "uniqueness", "timeliness", "coverage")
+# ODCS says conformity for what most people call validity: a contract may use either word.
+DIMENSION_ALIASES = {"validity": "conformity"}
 SEVERITIES = ("info", "warning", "critical")
 
 
@@ -56,12 +60,24 @@ class Increment(Strict):
     sources: dict[str, str | Match | None] = Field(alias="from", min_length=1)
 
 
+class Deletes(Strict):
+    """What a change log's row means in which the boolean `column` is true: the source has deleted the key.
+
+    keep: nothing, the last version goes on. close: the key ends there for good. reopen: it ends there, and a later
+    change opens it again.
+    """
+
+    column: str
+    then: Literal["keep", "close", "reopen"]
+
+
 class Load(Strict):
     """How new rows enter a table.
 
-    replace: all rows anew. append: keys not there yet. upsert: by key; `versioned_by` keeps the later row.
-    scd2: `effective` opens a version, ties break by `sequence`; a change in `tracked` opens one, `overwrite` columns
-    take the latest value in every version. snapshot: whole `partition`s anew. `date` is joined on too, so that a merge
+    replace: all rows anew. append: keys not there yet; with `sequence`, of the rows of one key the earliest by it
+    stays, whatever came first. upsert: by key; `versioned_by` keeps the later row. scd2: `effective` opens a version,
+    ties break by `sequence`; a change in `tracked` opens one, `overwrite` columns take the latest value in every
+    version; `deletes` says what ends one. snapshot: whole `partition`s anew. `date` is joined on too, so that a merge
     touches the days of the batch only.
     """
 
@@ -73,6 +89,7 @@ class Load(Strict):
     sequence: tuple[str, ...] = ()
     tracked: tuple[str, ...] = ()
     overwrite: tuple[str, ...] = ()
+    deletes: Deletes | None = None
     increment: Increment | None = None
     max_closed_share: float = Field(default=0.2, alias="maxClosedShare", gt=0, le=1)
 
@@ -82,8 +99,10 @@ class Load(Strict):
             raise ValueError("strategy scd2 needs `effective` and `tracked`")
         if self.strategy == "snapshot" and not self.partition:
             raise ValueError("strategy snapshot needs `partition`")
-        if self.strategy != "scd2" and (self.effective or self.tracked or self.overwrite):
-            raise ValueError("`effective`, `tracked` and `overwrite` belong to strategy scd2")
+        if self.strategy != "scd2" and (self.effective or self.tracked or self.overwrite or self.deletes):
+            raise ValueError("`effective`, `tracked`, `overwrite` and `deletes` belong to strategy scd2")
+        if self.sequence and self.strategy not in ("scd2", "append"):
+            raise ValueError("`sequence` belongs to the strategies scd2 and append")
         return self
 
 
@@ -118,6 +137,14 @@ class RuleOverride(Strict):
     dimension: str | None = None
     severity: str | None = None
     mostly: float | None = Field(default=None, gt=0, le=1)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """A day's rows are here at most `after` its end (`slaProperties`, latency); `column` says which day a row is of."""
+
+    after: timedelta
+    column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +199,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One table's promise. `columns` in order; `key` is the primary key; `quality` holds the rules as written."""
+    """One table's promise. `columns` in order; `key` is the primary key; `quality` holds the rules as written.
+
+    A score below its threshold does what `score_verdict` says; it blocks only with `score_minimum` evaluated values.
+    """
 
     table: TableId
     version: str
@@ -189,6 +219,9 @@ class Contract:
     distribution: Distribution = field(default_factory=Distribution)
     sort_key: tuple[str, ...] = ()
     thresholds: dict[str, float] = field(default_factory=dict)
+    score_verdict: ScoreVerdict = "warn"
+    score_minimum: int = 100
+    latency: Latency | None = None
     default_verdict: Verdict = "block"
     tags: tuple[str, ...] = ()
     usage: str = ""

@@ -85,15 +85,18 @@ def load_stage_dedupe(contract: Contract) -> list[Statement]:
     """For a loaded table: delete stage rows that the target has already, equal or later (append: the key is enough).
 
     Rows deleted are the duplicates of the ledger. A stage row replaces a standing one only if its
-    (`versioned_by`, `row_hash`) is greater.
+    (`versioned_by`, `row_hash`) is greater; of an append table, if it is earlier by `sequence`.
     """
     stage, load = contract.table.stage, contract.load
-    same = _equal(contract.key, contract.table.stage.partition(".")[2], "t")
     if not contract.key:
         return []
+    ours = stage.partition(".")[2]
+    same = _equal(contract.key, ours, "t")
     stale = ""
-    if load.strategy != "append":
-        ours = contract.table.stage.partition(".")[2]
+    if load.strategy == "append":
+        if load.sequence:
+            stale = f" AND ({_not_later(list(load.sequence), 't', ours)})"
+    else:
         has_hash = "row_hash" in contract.by_name
         order = [c for c in (load.versioned_by, "row_hash" if has_hash else None) if c]
         if not order:
@@ -243,7 +246,7 @@ def _images(contract: Contract, *, full: bool) -> Iterator[Statement]:
     insert = f"INSERT INTO {table.changes} ({names}, change_image)\n"
     yield Statement("changes", ddl.drop_table(table.changes))
     yield Statement("changes", ddl.create_changes(contract))
-    if contract.load.strategy == "append":
+    if _only_inserts(contract):
         same = _equal(contract.key, "s", "t")
         yield Statement(
             "changes",
@@ -258,6 +261,11 @@ def _images(contract: Contract, *, full: bool) -> Iterator[Statement]:
         f"{insert}SELECT {names}, {_image('after')} FROM ({stage} EXCEPT {target}) AS a\n"
         f"UNION ALL\nSELECT {names}, {_image('before')} FROM ({target} EXCEPT {stage}) AS b",
     )
+
+
+def _only_inserts(contract: Contract) -> bool:
+    """Whether a row that stands is never touched again."""
+    return contract.load.strategy == "append" and not contract.load.sequence
 
 
 def _image(which: str) -> str:
@@ -314,7 +322,7 @@ def _apply(contract: Contract) -> Iterator[Statement]:
         "insert",
         f"INSERT INTO {table} ({names}) SELECT {names} FROM {table.changes} WHERE change_image = 'after'",
     )
-    if load.strategy == "append":
+    if _only_inserts(contract):
         yield insert
     elif load.strategy == "snapshot":
         # Whole partitions: a delete by partition and a plain insert touch each day's blocks once.

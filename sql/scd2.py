@@ -13,10 +13,11 @@ INTERVAL = ("effective_from", "effective_to", "is_current")
 
 
 def log_columns(contract: Contract) -> tuple[str, ...]:
-    """The columns that the change log must give: durable key, effective, sequence, tracked, overwrite."""
+    """The columns that the change log must give: durable key, effective, sequence, deletes, tracked, overwrite."""
     load = contract.load
     durable = load.increment.key if load.increment else ""
-    names = (durable, load.effective or "", *load.sequence, *load.tracked, *load.overwrite)
+    deleted = load.deletes.column if load.deletes else ""
+    names = (durable, load.effective or "", *load.sequence, deleted, *load.tracked, *load.overwrite)
     return tuple(dict.fromkeys(name for name in names if name))
 
 
@@ -38,24 +39,32 @@ def faults(contract: Contract) -> list[str]:
 
 
 def versions(log: exp.Query, contract: Contract, *, first_open: str = FIRST_OPEN) -> exp.Query:
-    """One row per version: half-open, no gap, no overlap, one current row per durable key; SqlError if not a history.
+    """One row per version: half-open, no overlap, at most one current row per durable key; SqlError if not a history.
 
     The same log in any order gives the same rows: of several changes at one instant the last by `sequence` counts, then
-    the greatest by all other columns. Neighbours with equal tracked columns are one version (compared column by column,
-    NULL equals NULL). Overwrite columns have the key's latest value in every version.
+    a deletion, then the greatest by all other columns. Neighbours with equal tracked columns are one version (compared
+    column by column, NULL equals NULL). Overwrite columns have the key's latest value in every version. A key's first
+    version opens at `first_open`. Only a deletion (`load.deletes`) leaves a gap, or a key without current row.
     """
     if wrong := faults(contract):
         raise SqlError(f"{contract.file}:1: {message}" for message in wrong)
     load = contract.load
     assert load.increment is not None
     durable, effective = load.increment.key, load.effective or ""
+    deletes = load.deletes
+    deleted = f"COALESCE({deletes.column}, FALSE)" if deletes else "FALSE"
+    ties = [f"{name} DESC NULLS LAST" for name in load.sequence]
+    if deletes:
+        ties.append("scd2_gone DESC")
+    ties += [f"{name} DESC NULLS LAST" for name in (*load.tracked, *load.overwrite) if name not in load.sequence]
     text = _TEMPLATE.format(
         durable=durable,
         effective=effective,
         values=", ".join((*load.tracked, *load.overwrite)),
-        last_first=", ".join(
-            f"{name} DESC NULLS LAST" for name in dict.fromkeys((*load.sequence, *load.tracked, *load.overwrite))
-        ),
+        gone=f"CASE WHEN {deleted} THEN 1 ELSE 0 END",
+        last_first=", ".join(ties),
+        kept=f"\n  WHERE NOT {deleted}" if deletes and deletes.then == "keep" else "",
+        closed=_NOT_YET_CLOSED if deletes and deletes.then == "close" else "",
         overwritten="".join(_OVERWRITE.format(name=n, durable=durable) for n in load.overwrite),
         tracked=", ".join(load.tracked),
         before="".join(_BEFORE.format(name=n, durable=durable) for n in load.tracked),
@@ -104,38 +113,54 @@ def _alias(name: str) -> exp.TableAlias:
     return exp.TableAlias(this=exp.to_identifier(name))
 
 
-# In steps: one row per instant; neighbours side by side; only rows that differ from their neighbour; intervals.
+# In steps: one row per instant; what a deletion leaves; neighbours side by side; only rows that differ from their
+# neighbour (two deletions in a row are one); intervals, of which those that a deletion opens are no versions.
 _TEMPLATE = """
-WITH scd2_ranked AS (
-  SELECT {durable}, {effective} AS scd2_at, {values},
+WITH scd2_change AS (
+  SELECT scd2_log.*, {gone} AS scd2_gone
+  FROM scd2_log{kept}
+), scd2_ranked AS (
+  SELECT {durable}, {effective} AS scd2_at, scd2_gone, {values},
     ROW_NUMBER() OVER (PARTITION BY {durable}, {effective} ORDER BY {last_first}) AS scd2_rank
-  FROM scd2_log
-), scd2_step AS (
-  SELECT {durable}, scd2_at, {tracked}{overwritten}{before},
-    ROW_NUMBER() OVER (PARTITION BY {durable} ORDER BY scd2_at) AS scd2_number
+  FROM scd2_change
+), scd2_instant AS (
+  SELECT {durable}, scd2_at, scd2_gone, {values},
+    SUM(scd2_gone) OVER (PARTITION BY {durable} ORDER BY scd2_at ROWS UNBOUNDED PRECEDING) AS scd2_deletions
   FROM scd2_ranked
   WHERE scd2_rank = 1
+), scd2_step AS (
+  SELECT {durable}, scd2_at, scd2_gone, {tracked}{overwritten}{before},
+    LAG(scd2_gone) OVER (PARTITION BY {durable} ORDER BY scd2_at) AS before__scd2_gone
+  FROM scd2_instant{closed}
 ), scd2_opening AS (
-  SELECT {durable}, scd2_at, {tracked}{overwrite}, scd2_number
+  SELECT {durable}, scd2_at, scd2_gone, {tracked}{overwrite}
   FROM scd2_step
-  WHERE CASE WHEN scd2_number > 1 AND {equal} THEN 0 ELSE 1 END = 1
+  WHERE CASE WHEN scd2_gone = before__scd2_gone AND (scd2_gone = 1 OR ({equal})) THEN 0 ELSE 1 END = 1
 ), scd2_interval AS (
-  SELECT {durable}, {tracked}{overwrite},
-    CASE WHEN scd2_number = 1 THEN CAST('{first_open}' AS TIMESTAMP) ELSE scd2_at END AS effective_from,
+  SELECT {durable}, scd2_at, scd2_gone, {tracked}{overwrite},
     LEAD(scd2_at) OVER (PARTITION BY {durable} ORDER BY scd2_at) AS scd2_until
   FROM scd2_opening
+), scd2_numbered AS (
+  SELECT {durable}, scd2_at, scd2_until, {tracked}{overwrite},
+    ROW_NUMBER() OVER (PARTITION BY {durable} ORDER BY scd2_at) AS scd2_number
+  FROM scd2_interval
+  WHERE scd2_gone = 0
 ), scd2_version AS (
-  SELECT {durable}, {tracked}{overwrite}, effective_from,
+  SELECT {durable}, {tracked}{overwrite},
+    CASE WHEN scd2_number = 1 THEN CAST('{first_open}' AS TIMESTAMP) ELSE scd2_at END AS effective_from,
     COALESCE(scd2_until, CAST('{open_end}' AS TIMESTAMP)) AS effective_to,
     scd2_until IS NULL AS is_current
-  FROM scd2_interval
+  FROM scd2_numbered
 )
 SELECT {columns}
 FROM scd2_version
 """
+# The first deletion is the last row of a key that stays closed.
+_NOT_YET_CLOSED = "\n  WHERE scd2_deletions - scd2_gone = 0"
+# What a deletion carries is no value of the key.
 _OVERWRITE = """,
     FIRST_VALUE({name}) OVER (
-      PARTITION BY {durable} ORDER BY scd2_at DESC NULLS LAST
+      PARTITION BY {durable} ORDER BY scd2_gone, scd2_at DESC NULLS LAST
       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     ) AS {name}"""
 _BEFORE = """,

@@ -15,6 +15,8 @@ inferred_customers AS (
 SELECT
     customer_id,
     updated_at AS changed_at,
+    delivery_date,
+    source_line,
     row_hash,
     segment,
     loyalty_tier,
@@ -37,6 +39,8 @@ UNION ALL
 SELECT
     customer_id,
     CAST('1900-01-01 00:00:00' AS TIMESTAMP) AS changed_at,
+    CAST('1900-01-01' AS DATE) AS delivery_date,
+    CAST(0 AS BIGINT) AS source_line,
     '' AS row_hash,
     CAST(NULL AS VARCHAR(32)) AS segment,
     CAST(NULL AS VARCHAR(16)) AS loyalty_tier,

@@ -21,6 +21,8 @@ inferred_products AS (
 SELECT
     product_id,
     updated_at AS changed_at,
+    delivery_date,
+    source_line,
     row_hash,
     category,
     subcategory,
@@ -38,6 +40,8 @@ UNION ALL
 SELECT
     product_id,
     CAST('1900-01-01 00:00:00' AS TIMESTAMP) AS changed_at,
+    CAST('1900-01-01' AS DATE) AS delivery_date,
+    CAST(0 AS BIGINT) AS source_line,
     '' AS row_hash,
     CAST(NULL AS VARCHAR(64)) AS category,
     CAST(NULL AS VARCHAR(64)) AS subcategory,

@@ -26,6 +26,7 @@ LOG = contract(
     city varchar(9)
     tier varchar(9)
     email varchar(9)
+    is_deleted boolean
     """,
     {"strategy": "append"},
 )
@@ -49,6 +50,7 @@ COLUMNS = """
 """
 DIM = contract("core.dim_customer", COLUMNS, LOAD)
 SELECT = "SELECT customer_id, updated_at AS changed_at, row_hash, city, tier, email FROM clean.customers"
+WITH_DELETES = SELECT.replace("email", "email, is_deleted")
 TEXT = {"core.dim_customer": SELECT}
 
 
@@ -59,31 +61,43 @@ class Change(NamedTuple):
     city: str | None
     tier: str | None
     email: str | None
+    is_deleted: bool | None = None
 
 
 Version = tuple[int, str, str | None, str | None, str | None, datetime, datetime, bool]
 
 
-def oracle(log: list[Change]) -> list[Version]:
+def oracle(log: list[Change], deletes: str = "keep") -> list[Version]:
     """What the dimension must be, told without SQL."""
     by_key: dict[str, dict[datetime, Change]] = defaultdict(dict)
     for change in log:
+        if change.is_deleted and deletes == "keep":
+            continue
         standing = by_key[change.customer_id].get(change.updated_at)
         if standing is None or change.row_hash > standing.row_hash:
             by_key[change.customer_id][change.updated_at] = change
     out: list[Version] = []
     for key, instants in by_key.items():
-        changes = [instants[at] for at in sorted(instants)]
-        openings = [c for i, c in enumerate(changes) if i == 0 or (c.city, c.tier) != changes[i - 1][3:5]]
-        for i, change in enumerate(openings):
-            start = FIRST if i == 0 else change.updated_at
-            end = openings[i + 1].updated_at if i + 1 < len(openings) else OPEN
-            text = f"{key}|{start.strftime('%H:%M:%S.%f')}"
-            text = f"{key}|{start.year:04}-{start.month:02}-{start.day:02} {text.partition('|')[2]}"
+        intervals: list[tuple[Change, datetime, datetime]] = []
+        open_: Change | None = None
+        since, email = FIRST, None
+        for at in sorted(instants):
+            change = instants[at]
+            if not change.is_deleted:
+                email = change.email
+            if open_ is not None and (change.is_deleted or change[3:5] != open_[3:5]):
+                intervals.append((open_, since, at))
+                open_ = None
+            if open_ is None and not change.is_deleted:
+                open_, since = change, at if intervals else FIRST
+            if change.is_deleted and deletes == "close":
+                break
+        if open_ is not None:
+            intervals.append((open_, since, OPEN))
+        for change, start, end in intervals:
+            text = f"{key}|{start.year:04}-{start.month:02}-{start.day:02} {start.strftime('%H:%M:%S.%f')}"
             surrogate = int(hashlib.md5(text.encode()).hexdigest()[:15], 16)
-            out.append(
-                (surrogate, key, change.city, change.tier, changes[-1].email, start, end, i + 1 == len(openings))
-            )
+            out.append((surrogate, key, change.city, change.tier, email, start, end, end == OPEN))
     return sorted(out, key=lambda v: (v[1], v[5]))
 
 
@@ -92,7 +106,7 @@ INSTANTS = [datetime(2024, 1, day, 12, 30, 0, micro) for day, micro in ((1, 0), 
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Change]:
+def logs(draw: st.DrawFn, *, deleted: tuple[bool | None, ...] = (None,)) -> list[Change]:
     """Up to ten changes of two keys at four instants; (key, instant, hash) is unique, as in the clean layer."""
     drawn = draw(
         st.lists(
@@ -104,11 +118,15 @@ def logs(draw: st.DrawFn) -> list[Change]:
                 VALUES,
                 VALUES,
                 VALUES,
+                st.sampled_from(deleted),
             ),
             max_size=10,
         )
     )
     return list({change[:3]: change for change in drawn}.values())
+
+
+_BENCHES: dict[str, Bench] = {}
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +195,78 @@ def test_a_history_has_no_gap_no_overlap_and_one_current_row(bench: Bench, log: 
         assert all(v[5] < v[6] for v in history)
 
 
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_of_changes_at_one_instant_the_one_delivered_last_counts_whatever_came_first(data: st.DataObject) -> None:
+    """A row that is delivered again is no later word than it was: the first delivery of it counts."""
+    delivered = st.tuples(st.sampled_from(["x", "y", "z"]), st.integers(1, 3), st.integers(1, 3))
+    rows = data.draw(st.lists(delivered, min_size=1, max_size=6, unique_by=lambda row: row[1:]))
+    first: dict[str, tuple[int, int]] = {}
+    for city, day, line in rows:
+        first[city] = min(first.get(city, (day, line)), (day, line))
+    bench = _BENCHES.setdefault("delivered", Bench([_DELIVERED, _BY_DELIVERY], {"core.dim_customer": _DELIVERIES}))
+    emptied(bench)
+    rest = data.draw(st.permutations([("a", INSTANTS[0], city, day, line) for city, day, line in rows]))
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        # A file's own doubles have left before it is staged.
+        batch = {row[2]: row for row in sorted(rest[:size], key=lambda row: row[3:], reverse=True)}
+        bench.load("clean.customers", batch.values())
+        bench.build("core.dim_customer")
+        rest = rest[size:]
+    assert bench.rows("clean.customers", "row_hash, delivery_day, source_line") == sorted(
+        (city, *at) for city, at in first.items()
+    )
+    assert bench.rows("core.dim_customer", "city") == [(max(first, key=first.__getitem__),)]
+
+
+_DELIVERED = contract(
+    "clean.customers",
+    """
+    customer_id varchar(8) key
+    updated_at timestamp key
+    row_hash varchar(32) key
+    delivery_day integer required
+    source_line integer required
+    """,
+    {"strategy": "append", "sequence": ["delivery_day", "source_line"]},
+)
+_BY_DELIVERY = contract(
+    "core.dim_customer",
+    """
+    customer_key bigint key
+    customer_id varchar(8) required
+    city varchar(9)
+    effective_from timestamp required
+    effective_to timestamp required
+    is_current boolean required
+    """,
+    {**LOAD, "sequence": ["delivery_day", "source_line", "row_hash"], "tracked": ["city"], "overwrite": []},
+)
+_DELIVERIES = (
+    "SELECT customer_id, updated_at AS changed_at, delivery_day, source_line, row_hash, row_hash AS city "
+    "FROM clean.customers"
+)
+
+
+@pytest.mark.parametrize("then", ["keep", "close", "reopen"])
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_deletion_ends_a_key_as_the_contract_says(data: st.DataObject, then: str) -> None:
+    history = contract("core.dim_customer", COLUMNS, {**LOAD, "deletes": {"column": "is_deleted", "then": then}})
+    bench = _BENCHES.setdefault(then, Bench([LOG, history], {"core.dim_customer": WITH_DELETES}))
+    log = data.draw(logs(deleted=(None, False, True)))
+    rest = data.draw(st.permutations(log))
+    emptied(bench)
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        bench.load("clean.customers", rest[:size])
+        bench.build("core.dim_customer")
+        rest = rest[size:]
+    assert dimension(bench) == oracle(log, then)
+    assert not any(bench.build("core.dim_customer", full=True).values())
+
+
 def test_of_several_rows_at_one_instant_without_sequence_the_greatest_counts_whatever_the_order(bench: Bench) -> None:
     loose = contract("core.dim_customer", COLUMNS, {**LOAD, "sequence": []})
     at = INSTANTS[0]
@@ -195,6 +285,18 @@ def test_the_first_opening_instant_is_a_parameter(bench: Bench) -> None:
     row = bench.connection.execute(to_duckdb(select)).fetchone()
     assert row is not None
     assert row[5] == datetime(2000, 2, 3)
+
+
+def test_a_source_without_change_instants_is_compared_delivery_by_delivery(bench: Bench) -> None:
+    by_day = contract("core.dim_customer", COLUMNS, {**LOAD, "sequence": [], "effective": "delivery_date"})
+    text = "SELECT customer_id, CAST(updated_at AS DATE) AS delivery_date, city, tier, email FROM clean.customers"
+    days = [datetime(2024, 1, day) for day in (1, 2, 3)]
+    log = [Change("a", at, "h", city, None, None) for at, city in zip(days, ("x", "x", "y"), strict=True)]
+    delivered = Bench([LOG, by_day], {"core.dim_customer": text})
+    for change in log:
+        delivered.load("clean.customers", [change])
+        delivered.build("core.dim_customer")
+    assert [row[2:3] + row[5:7] for row in dimension(delivered)] == [("x", FIRST, days[2]), ("y", days[2], OPEN)]
 
 
 def test_an_inferred_member_has_the_key_of_the_first_version(bench: Bench) -> None:
