@@ -85,6 +85,37 @@ def run(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: dw rebuild core.dim_customer --from 2026-01-05")
+def rebuild(
+    table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.dim_customer")],
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="only keys that have rows from this day on")
+    ] = None,
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+) -> None:
+    """Compute a curated, core or mart table anew, and what reads it where rows came out otherwise."""
+    from flows import operate_commands
+
+    if operate_commands.rebuild(table, since.date() if since else None, source):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: dw validate orders.csv.gz")
+def validate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="delivered files", exists=True, dir_okay=False, readable=True),
+    ],
+    table: Annotated[str | None, typer.Option(help="raw.<table>; default: the contract that expects the name")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the verdicts as JSON")] = False,
+) -> None:
+    """Say what would become of files, without loading them: exit 0 if all of it would be accepted, else 1."""
+    from flows import validate_command
+
+    if not validate_command.validate(files, table, as_json=as_json):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: dw check")
 def check(
     write: Annotated[bool, typer.Option("--write", help="write stale generated suites anew")] = False,

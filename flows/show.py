@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from contracts.ids import TableId
 from expectations.rules import Rule
 from expectations.scorecard import THRESHOLDS, Score, merge, scores
+from tasks.load import Counts
 from tasks.report import RunReport
 from tasks.settings import Settings
 
@@ -71,7 +74,8 @@ def _plain() -> Callable[[str, str], None]:
             console.print(f"{step}: {what}")
             return
         day = what.partition("/")[0] if step == "clean" else day
-        line = f"{day}: {'clean and load' if step in ('clean', 'load') else step}"
+        line = "clean and load" if step in ("clean", "load") else step
+        line = f"{day}: {line}" if day else line
         if line not in told:
             told.add(line)
             console.print(line)
@@ -108,7 +112,7 @@ def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -
     if report.entries:
         console.print(_ledger(report))
     if report.builds:
-        console.print(_builds(report))
+        console.print(_builds(report.builds))
     if report.gates:
         console.print(_scores(report))
     measured = [*(name for name in _STAGES if name in report.seconds)]
@@ -123,6 +127,19 @@ def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -
         )
     for text in [*report.warnings, *_warned(report)]:
         console.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
+    for text in report.failures:
+        console.print(f"[red]failed[/]   {escape(text)}", soft_wrap=True)
+
+
+def rebuilt(report: RunReport, table: TableId, since: date | None, seconds: float) -> None:
+    """What a restatement changed, in the table and in those that read it."""
+    changed = {name: c for name, c in report.builds.items() if c.inserted or c.updated or c.deleted}
+    if str(table) not in changed and not report.failures:
+        window = f" from {since} on" if since else ""
+        console.print(f"{table} was computed anew{window}: every row came out as it stood.")
+    if changed:
+        console.print(_builds(changed))
+    console.print(f"[bold]Time[/]        {seconds:.1f} s")
     for text in report.failures:
         console.print(f"[red]failed[/]   {escape(text)}", soft_wrap=True)
 
@@ -147,12 +164,12 @@ def _ledger(report: RunReport) -> Table:
     return table
 
 
-def _builds(report: RunReport) -> Table:
+def _builds(builds: dict[str, Counts]) -> Table:
     table = Table(title="Tables built", title_justify="left")
     table.add_column("table")
     for name in ("inserted", "updated", "deleted"):
         table.add_column(name, justify="right")
-    for name, counts in report.builds.items():
+    for name, counts in builds.items():
         table.add_row(name, f"{counts.inserted:,}", f"{counts.updated:,}", f"{counts.deleted:,}")
     return table
 

@@ -173,21 +173,6 @@ def _is_full(contract: Contract, full: bool) -> bool:
     return full or contract.load.increment is None or contract.load.strategy == "replace"
 
 
-def enqueue_everything(contract: Contract) -> list[Statement]:
-    """Queue every key that the sources hold: what restates a table whose rows are computed in the lake."""
-    increment, (column, _) = contract.load.increment, ddl.queue_column(contract)
-    sources = increment.sources.items() if increment else ()
-    return [
-        Statement(
-            "enqueue",
-            f"INSERT INTO {contract.table.pending} ({column}) "
-            f"SELECT DISTINCT {on} FROM {source} WHERE {on} IS NOT NULL",
-        )
-        for source, on in sources
-        if isinstance(on, str)
-    ]
-
-
 def take(contract: Contract) -> list[Statement]:
     """Move the waiting keys from `pending` to `taken`; keys that an unpublished build took stay taken."""
     column, _ = ddl.queue_column(contract)

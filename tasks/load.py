@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from contracts.model import Column, Contract
 from contracts.polars_types import polars_schema, polars_type
 from contracts.registry import Registry
 from expectations.rules import Rule
-from sql import ddl, merge
+from sql import ddl, merge, restate
 from sql.graph import Graph
 from tasks.quality import record_results
 from tasks.warehouse import Warehouse
@@ -181,12 +181,22 @@ class Loader:
         result.raise_if_blocked()
         return self._publish_build(contract, staged, (result,), started, full=full), (result,)
 
+    def enqueue_since(self, table: TableId, day: date) -> None:
+        """Queue a table's keys of the rows from a day on; raise NoWindow where nothing says of which day they are."""
+        statements = restate.keys_since(self.registry[table], self.registry, day)
+        with self.warehouse.transaction():
+            self._queue(statements)
+
+    def _queue(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            self.warehouse.execute(statement)
+
     def take(self, table: TableId, *, full: bool = False) -> pl.DataFrame:
         """Take the pending keys of a curated table (all keys if `full`) for one build: a frame of the increment key."""
         contract = self.registry[table]
         with self.warehouse.transaction():
             if full:
-                self._run(merge.enqueue_everything(contract))
+                self._queue(restate.every_key(contract))
             self._run(merge.take(contract))
         return self.warehouse.query(f"SELECT * FROM {table.taken}")
 

@@ -335,3 +335,19 @@ def test_rule_ids_in_brackets_reach_whoever_is_on_call(capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert failure in said
     assert warning in said
+
+
+# rebuild
+
+
+def test_rebuild_says_what_came_out_otherwise(
+    dw: Dw, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DW_HOME", str(shop.copy(shop.home, tmp_path / "home")))
+    said = dw("rebuild", "core.dim_channel")
+    assert said.code == 0
+    assert "core.dim_channel was computed anew: every row came out as it stood." in words(said.out)
+
+
+def test_rebuild_without_a_warehouse_says_how_to_get_one(dw: Dw, new_home: Path) -> None:
+    fails(dw("rebuild", "core.dim_channel"), "`dw run` makes one")
