@@ -85,6 +85,38 @@ def run(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: dw status --from 2026-01-01")
+def status(
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="the first delivery day; default: the oldest"),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="the last delivery day; default: the newest")
+    ] = None,
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+    as_json: Annotated[bool, typer.Option("--json", help="print every file's state as JSON")] = False,
+) -> None:
+    """Show which deliveries are loaded, which days have gaps, and what waits or was rejected."""
+    from flows import operate_commands
+
+    operate_commands.status(source, since.date() if since else None, until.date() if until else None, as_json=as_json)
+
+
+@app.command(epilog="Example: dw backfill --from 2026-01-05 --to 2026-01-31 --table raw.orders")
+def backfill(
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="the first delivery day")],
+    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="the last delivery day")],
+    table: Annotated[str | None, typer.Option(help="only this table's files, for example raw.orders")] = None,
+    source: Annotated[str, typer.Option(help="whose data: shop, or another source")] = "shop",
+) -> None:
+    """Load the days of a range that are not loaded, oldest first; a day that fails stops no other."""
+    from flows import operate_commands
+
+    if operate_commands.backfill(source, since.date(), until.date(), table):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: dw rebuild core.dim_customer --from 2026-01-05")
 def rebuild(
     table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.dim_customer")],

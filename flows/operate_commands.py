@@ -1,15 +1,129 @@
-"""Commands of the person on call that work without Prefect: `dw rebuild`."""
+"""Commands of the person on call: `dw status`, `dw backfill`, `dw rebuild`."""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import polars as pl
+from rich.markup import escape
+from rich.table import Table
 
 from contracts.ids import TableId
+from contracts.registry import Registry
 from flows import show
+from flows.run_command import run_days
+from sql.graph import Graph
+from tasks.batches import deliveries
 from tasks.rebuild import rebuild as restate
+from tasks.settings import Settings
 from tasks.sources import settings_for
+from tasks.status import Status
+from tasks.status import status as state_of
+from tasks.warehouse import open_warehouse
 from tasks.workspace import close_all, workspace
+
+
+def status(source: str, first: date | None, last: date | None, *, as_json: bool) -> None:
+    """Print which deliveries are loaded, where the gaps are, and what waits."""
+    found = _status(settings_for(source), first, last)
+    if as_json:
+        body = {
+            "files": found.files.to_dicts(),
+            "days": found.days,
+            "gaps": found.gaps,
+            "waiting_tables": found.waiting_tables,
+        }
+        sys.stdout.write(json.dumps(body, default=str, indent=2) + "\n")
+    else:
+        show_status(found, source)
+
+
+def backfill(source: str, first: date, last: date, name: str | None) -> bool:
+    """Load what lies in the inbox for a range of days and is not loaded; returns whether anything failed."""
+    if last < first:
+        raise ValueError(f"--to {last} lies before --from {first}")
+    settings = settings_for(source)
+    registry = Registry.read(settings.repository)
+    table = registry[TableId("raw", TableId.parse(name).name)].table if name else None
+    found = deliveries(settings.inbox)
+    chosen = [day for day in found if first <= day <= last]
+    if settings.warehouse_file.exists():
+        known = _status(settings, first, last)
+        if table is not None:
+            known = known.of_table(str(table))
+        chosen = [day for day in chosen if day in known.days_in("waiting", "rejected")]
+        if known.gaps:
+            show.console.print(f"No delivery at all: {days_text(known.gaps)}.")
+    if not chosen:
+        show.console.print(f"Nothing to load from {first} to {last}: what was delivered is in the warehouse.")
+        return False
+    show.console.print(f"To load: {days_text(chosen)}{f', {table} only' if table else ''}.")
+    return run_days(source, chosen, table=str(table) if table else None)
+
+
+def _status(settings: Settings, first: date | None, last: date | None) -> Status:
+    registry = Registry.read(settings.repository)
+    graph = Graph.read(settings.repository, registry)
+    with open_warehouse(settings, read_only=True) as warehouse:
+        return state_of(settings.inbox, warehouse, registry, graph, first, last)
+
+
+def show_status(found: Status, source: str) -> None:
+    """A line per day that is not simply loaded, a summary of the others, gaps, and tables that wait."""
+    console = show.console
+    if not found.days:
+        console.print("Nothing was delivered yet; `dw generate` makes a delivery, `dw run` loads it.")
+        return
+    loaded = found.files.filter(pl.col("state") == "loaded")
+    rows, aside = int(loaded["delivered_rows"].sum()), int(loaded["quarantined_rows"].sum())
+    console.print(
+        f"[bold]{source}[/]: {len(found.days)} days from {found.days[0]} to {found.days[-1]}; {loaded.height:,} files "
+        f"loaded, {rows:,} rows, {aside:,} of them in quarantine."
+    )
+    newest = loaded["delivery_date"].max()
+    if newest is not None:
+        behind = (datetime.now(UTC).date() - newest).days  # type: ignore[operator]
+        console.print(f"Newest delivery loaded: {newest} ({behind:,} days ago).")
+    if found.gaps:
+        console.print(f"[yellow]No delivery at all:[/] {days_text(found.gaps)}.")
+    open_files = found.files.filter(pl.col("state") != "loaded")
+    if open_files.height:
+        table = Table(title="Not loaded", title_justify="left")
+        for name in ("day", "table", "file", "state"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("why", overflow="fold")
+        for row in open_files.iter_rows(named=True):
+            why = row["error"] or _WHY.get(row["state"], "")
+            table.add_row(str(row["delivery_date"]), row["table_name"], row["file_name"], row["state"], escape(why))
+        console.print(table)
+        console.print(f"`dw backfill --from {found.days[0]} --to {found.days[-1]}` loads what can be loaded.")
+    for name, keys in found.waiting_tables.items():
+        console.print(
+            f"[yellow]waits[/] {name}: changes of {keys:,} keys are not carried into it yet; `dw run` does it"
+        )
+    if not (open_files.height or found.gaps or found.waiting_tables):
+        console.print("[green]No gap, nothing waits.[/]")
+
+
+def days_text(days: Sequence[date]) -> str:
+    """Days as ranges: 2026-01-05 … 2026-01-07, 2026-01-10."""
+    ranges: list[list[date]] = []
+    for day in days:
+        if ranges and (day - ranges[-1][-1]).days == 1:
+            ranges[-1].append(day)
+        else:
+            ranges.append([day])
+    return ", ".join(f"{r[0]} … {r[-1]}" if len(r) > 1 else f"{r[0]}" for r in ranges)
+
+
+_WHY = {
+    "waiting": "lies in the inbox, is not loaded yet",
+    "missing": "the contract requires it",
+}
 
 
 def rebuild(name: str, since: date | None, source: str) -> bool:

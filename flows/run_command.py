@@ -11,6 +11,7 @@ from flows.prefect_defaults import set_defaults
 from tasks.batches import deliveries
 from tasks.report import RunReport
 from tasks.sources import DEFAULT, SOURCES, settings_for
+from tasks.warehouse.base import WarehouseError
 from tasks.workspace import close_all, workspace
 
 
@@ -34,12 +35,23 @@ def run(source: str, days: list[date] | None, files: list[Path]) -> bool:
             raise ValueError(f"no delivery in {settings.inbox}; {hint}")
         if unknown := [d.isoformat() for d in chosen if d not in found]:
             raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
-        return _run(source, chosen)
+        return run_days(source, chosen)
     finally:
         close_all()
 
 
-def _run(source: str, days: list[date]) -> bool:
+def run_days(source: str, days: list[date], table: str | None = None) -> bool:
+    """Run the daily flow per delivery (of one raw table's files only, if named); a day that fails stops no other.
+
+    Returns whether anything failed.
+    """
+    try:
+        return _run(source, days, table)
+    finally:
+        close_all()
+
+
+def _run(source: str, days: list[date], table: str | None) -> bool:
     settings = settings_for(source)
     space = workspace(settings)
     total, started = RunReport(), time.perf_counter()
@@ -54,7 +66,11 @@ def _run(source: str, days: list[date]) -> bool:
             space.on_step = on_step
             space.loader.begin(space.run_id)
         for day in days:
-            total.merge(daily(day, source))
+            try:
+                total.merge(daily(day, source, table))
+            except (WarehouseError, OSError, ValueError, RuntimeError) as error:
+                # What was published of the day stays; the next run takes up the rest.
+                total.failures.append(f"{day}: stopped. {error}")
         with total.stage("docs"):
             on_step("docs", "Data Docs")
             docs = build_site(space.gate.directory / "results", settings.data_docs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from contracts.model import Contract
+from contracts.model import Contract, Delivery
 
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
@@ -63,17 +63,22 @@ def read_inbox(inbox: Path, delivery: date, contracts: Iterable[Contract]) -> In
     for contract in contracts:
         if contract.delivery is None:
             continue
-        stem, _, ending = contract.delivery.file.partition(".")
-        pattern = re.compile(rf"^{re.escape(stem)}(\.[\w-]+)?\.{re.escape(ending)}$")
-        mine = [p for p in files if pattern.match(p.name)]
-        batches += [_batch(contract, delivery, p) for p in mine]
+        mine = [p for p in files if is_delivered_as(p.name, contract.delivery)]
+        batches += [batch_of(contract, delivery, p) for p in mine]
         taken.update(mine)
         if not mine:
             missing.append(contract.delivery.file)
     return Inbox(tuple(batches), tuple(p for p in files if p not in taken), tuple(missing))
 
 
-def _batch(contract: Contract, delivery: date, path: Path) -> Batch:
+def is_delivered_as(name: str, delivery: Delivery) -> bool:
+    """Whether a file has the name that a raw contract gives, or one with a part of its own (`orders.2.csv.gz`)."""
+    stem, _, ending = delivery.file.partition(".")
+    return re.fullmatch(rf"{re.escape(stem)}(\.[\w-]+)?\.{re.escape(ending)}", name) is not None
+
+
+def batch_of(contract: Contract, delivery: date, path: Path) -> Batch:
+    """The batch that a file is; the same bytes for the same table and day are the same batch, wherever they lie."""
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     return Batch(contract, delivery, path, digest, path.stat().st_size)

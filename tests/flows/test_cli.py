@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shlex
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -351,3 +353,39 @@ def test_rebuild_says_what_came_out_otherwise(
 
 def test_rebuild_without_a_warehouse_says_how_to_get_one(dw: Dw, new_home: Path) -> None:
     fails(dw("rebuild", "core.dim_channel"), "`dw run` makes one")
+
+
+# status and backfill
+
+
+def test_status_of_a_loaded_warehouse_has_no_gap(dw: Dw, at_home: Path, shop: Shop) -> None:
+    said = dw("status")
+    assert f"shop: 2 days from {shop.delivery.days[0]} to {shop.last_day}" in words(said.out)
+    assert "No gap, nothing waits." in said.out
+    files = json.loads(dw("status", "--json").out)["files"]
+    assert {f["state"] for f in files} == {"loaded"}
+    assert len(files) == len(shop.delivery.files)
+
+
+def test_status_lists_what_waits(dw: Dw, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DW_HOME", str(shop.copy(shop.after_one_day, tmp_path / "home")))
+    said = words(dw("status").out)
+    assert f"{shop.last_day} raw.orders" in said
+    assert f"`dw backfill --from {shop.delivery.days[0]} --to {shop.last_day}`" in said
+
+
+def test_backfill_takes_the_days_that_are_not_loaded(
+    dw: Dw, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import operate_commands
+
+    asked: list[tuple[list[date], str | None]] = []
+    monkeypatch.setattr(operate_commands, "run_days", lambda source, days, table: asked.append((days, table)))
+    monkeypatch.setenv("DW_HOME", str(shop.copy(shop.after_one_day, tmp_path / "home")))
+    first, last = str(shop.delivery.days[0]), str(shop.last_day)
+    assert "To load" in dw("backfill", "--from", first, "--to", last).out
+    assert dw("backfill", "--from", first, "--to", last, "--table", "clean.orders").code == 0
+    assert asked == [([shop.last_day], None), ([shop.last_day], "raw.orders")]
+    assert "Nothing to load" in dw("backfill", "--from", first, "--to", first).out
+    fails(dw("backfill", "--from", last, "--to", first), f"--to {first} lies before --from {last}")
+    fails(dw("backfill", "--from", first, "--to", last, "--table", "raw.moon"), "contracts/raw/moon.yaml", "raw.orders")

@@ -1,0 +1,134 @@
+"""What stands where: which deliveries are loaded, which days have gaps, which computed tables wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from contracts.model import Contract
+from contracts.registry import Registry
+from sql import merge
+from sql.graph import Graph
+from tasks.batches import deliveries, is_delivered_as
+from tasks.warehouse import Warehouse
+
+# Of several files of a table and day the worst says how the table stands.
+WORST_FIRST = ("rejected", "waiting", "missing", "loaded")
+SCHEMA = pl.Schema(
+    {
+        "delivery_date": pl.Date(),
+        "table_name": pl.String(),
+        "file_name": pl.String(),
+        "state": pl.String(),
+        "delivered_rows": pl.Int64(),
+        "quarantined_rows": pl.Int64(),
+        "error": pl.String(),
+    }
+)
+_IN_INBOX = pl.Schema(
+    {"delivery_date": pl.Date(), "table_name": pl.String(), "file_name": pl.String(), "bytes": pl.Int64()}
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """Files: one row per delivered or missing file of the days (columns SCHEMA). Gaps: days without any delivery."""
+
+    files: pl.DataFrame
+    days: tuple[date, ...]
+    gaps: tuple[date, ...]
+    waiting_tables: dict[str, int]
+
+    def of_table(self, table: str) -> Status:
+        """The same for one table."""
+        return replace(self, files=self.files.filter(pl.col("table_name") == table))
+
+    def days_in(self, *states: str) -> list[date]:
+        """The days with a file in one of the states, oldest first."""
+        found = self.files.filter(pl.col("state").is_in(states)).get_column("delivery_date")
+        return sorted(set(found.to_list()))
+
+
+def status(
+    inbox: Path,
+    warehouse: Warehouse,
+    registry: Registry,
+    graph: Graph,
+    first: date | None = None,
+    last: date | None = None,
+) -> Status:
+    """How the deliveries from `first` to `last` stand (default: from the oldest to the newest known).
+
+    A file counts as loaded when the ledger knows its name, day and size; the run itself goes by its content.
+    """
+    contracts = registry.layer("raw")
+    ledger = warehouse.query(
+        "SELECT delivery_date, table_name, file_name, bytes, status, delivered_rows, quarantined_rows, error, "
+        "loaded_at FROM audit.load_ledger"
+    )
+    known = [*deliveries(inbox), *ledger.get_column("delivery_date").to_list()]
+    if not known:
+        return Status(SCHEMA.to_frame(), (), (), {})
+    first, last = first or min(known), last or max(known)
+    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    there = in_inbox(inbox, [d for d in deliveries(inbox) if first <= d <= last], contracts)
+    files = file_states(there, ledger.filter(pl.col("delivery_date").is_between(first, last)), contracts)
+    seen = set(files.filter(pl.col("state") != "missing").get_column("delivery_date"))
+    return Status(
+        files, tuple(days), tuple(d for d in days if d not in seen), waiting_tables(warehouse, registry, graph)
+    )
+
+
+def in_inbox(inbox: Path, days: Iterable[date], contracts: Iterable[Contract]) -> pl.DataFrame:
+    """The files of the days that a raw contract expects: delivery_date, table_name, file_name, bytes."""
+    contracts = [c for c in contracts if c.delivery]
+    rows = [
+        (day, str(contract.table), path.name, path.stat().st_size)
+        for day in days
+        for path in sorted((inbox / day.isoformat()).iterdir())
+        for contract in contracts
+        if path.is_file() and contract.delivery and is_delivered_as(path.name, contract.delivery)
+    ]
+    return pl.DataFrame(rows, _IN_INBOX, orient="row")
+
+
+def file_states(there: pl.DataFrame, ledger: pl.DataFrame, contracts: Iterable[Contract]) -> pl.DataFrame:
+    """One row per file and, on days that have any file, per required table without one; columns SCHEMA."""
+    file = ["delivery_date", "table_name", "file_name"]
+    # A file that was mended has two entries: what was rejected is superseded by what was loaded.
+    latest = ledger.sort((pl.col("status") == "loaded"), "loaded_at", descending=True).unique(
+        file, keep="first", maintain_order=True
+    )
+    joined = there.join(latest, on=file, how="full", coalesce=True, suffix="_loaded")
+    changed = pl.col("bytes") != pl.col("bytes_loaded")
+    states = joined.select(
+        *file,
+        pl.when(pl.col("status").is_null() | changed.fill_null(False))
+        .then(pl.lit("waiting"))
+        .otherwise(pl.col("status"))
+        .alias("state"),
+        "delivered_rows",
+        "quarantined_rows",
+        "error",
+    )
+    required = pl.DataFrame(
+        [(str(c.table), c.delivery.file) for c in contracts if c.delivery and c.delivery.required],
+        {"table_name": pl.String(), "file_name": pl.String()},
+        orient="row",
+    )
+    wanted = states.select("delivery_date").unique().join(required, how="cross")
+    missing = wanted.join(states, on=["delivery_date", "table_name"], how="anti").with_columns(
+        pl.lit("missing").alias("state")
+    )
+    return pl.concat([states, missing], how="diagonal").select(SCHEMA.names()).cast(SCHEMA).sort(file)
+
+
+def waiting_tables(warehouse: Warehouse, registry: Registry, graph: Graph) -> dict[str, int]:
+    """Computed tables with changes that are not carried into them yet, with the number of keys that wait."""
+    queued = [registry[table] for table in graph.order() if warehouse.has_table(table.pending)]
+    found = {str(c.table): int(warehouse.scalar(merge.queue_length(c))) for c in queued}
+    return {table: keys for table, keys in found.items() if keys}
