@@ -4,11 +4,11 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test lint format lock clean
+.PHONY: help run test torture lint format lock bench-gates clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: .venv/ready ## Generate a delivery of three days and load it, from files to marts
 	$(BIN)/dw generate
@@ -17,6 +17,9 @@ run: .venv/ready ## Generate a delivery of three days and load it, from files to
 test: .venv/ready-test ## Lint, types, contracts, SQL and all tests
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
+
+torture: .venv/ready-test ## Kill the pipeline N=200 times at random points, run it again, compare; SEED=7, WHOLE=1 for all tables
+	PYTHONPATH=tests $(BIN)/python tests/torture/torture.py --kills $(or $(N),200) --seed $(or $(SEED),7) $(if $(ONLY),--only $(ONLY)) $(if $(WHOLE),--whole)
 
 lint: .venv/ready-test ## The checks of pre-commit: style, types, import layers, contracts and SQL
 	$(BIN)/ruff format --check --quiet .
@@ -34,6 +37,10 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade -o requirements.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
+
+bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
+	$(BIN)/python benchmarks/gates.py --rows $(or $(ROWS),5000000)
 
 clean: ## Remove the local warehouse and lake (not the environment)
 	rm -rf .warehouse
@@ -52,4 +59,8 @@ clean: ## Remove the local warehouse and lake (not the environment)
 
 .venv/ready-test: requirements-test.lock .venv/ready
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-test.lock
+	@touch $@
+
+.venv/ready-bench: requirements-bench.lock .venv/ready-test
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-bench.lock
 	@touch $@

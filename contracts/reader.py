@@ -5,28 +5,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jsonschema
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from contracts.ids import TableId
 from contracts.model import (
+    DIMENSION_ALIASES,
     DIMENSIONS,
     SEVERITIES,
     Column,
     Contract,
     Delivery,
     Distribution,
+    Latency,
     Load,
     Mask,
     Normaliser,
     Quality,
     Reference,
     RuleOverride,
+    ScoreVerdict,
     Verdict,
 )
 from contracts.source import ContractError, Document, Key, read_document
@@ -40,7 +44,9 @@ _TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "delivery": TypeAdapter(Delivery),
     "distribution": TypeAdapter(Distribution),
     "sortKey": TypeAdapter(tuple[str, ...]),
-    "thresholds": TypeAdapter(dict[str, float]),
+    "thresholds": TypeAdapter(dict[str, Annotated[float, Field(ge=0, le=1)]]),
+    "scoreVerdict": TypeAdapter(ScoreVerdict),
+    "scoreMinimum": TypeAdapter(Annotated[int, Field(ge=0)]),
     "verdict": TypeAdapter(Verdict),
 }
 _COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
@@ -53,6 +59,7 @@ _COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "default": TypeAdapter(str),
     "rules": TypeAdapter(dict[str, RuleOverride]),
 }
+_SLA_UNITS = {"d": "days", "day": "days", "days": "days", "h": "hours", "hour": "hours", "hours": "hours"}
 _RELATIONSHIP_PROPERTIES: dict[str, TypeAdapter[Any]] = {"rule": TypeAdapter(RuleOverride)}
 
 
@@ -149,7 +156,10 @@ class _Reader:
             delivery=custom.get("delivery"),
             distribution=custom.get("distribution") or Distribution(),
             sort_key=custom.get("sortKey", ()),
-            thresholds=custom.get("thresholds", {}),
+            thresholds=self._thresholds(custom.get("thresholds", {}), at),
+            score_verdict=custom.get("scoreVerdict") or ("block" if table.layer in ("curated", "core") else "warn"),
+            score_minimum=custom.get("scoreMinimum", Contract.score_minimum),
+            latency=self._latency(data.get("slaProperties") or (), table, [c.name for c in columns]),
             default_verdict=custom.get("verdict") or ("quarantine" if table.layer in ("raw", "clean") else "block"),
             tags=tuple(data.get("tags") or ()),
             usage=_one_line(data.get("description", {}).get("usage", "")),
@@ -242,6 +252,36 @@ class _Reader:
                     self._fault((*here, "value", *detail["loc"]), f"{name}{place and ' ' + place}: {detail['msg']}")
         return out
 
+    def _thresholds(self, written: dict[str, float], at: Key) -> dict[str, float]:
+        """The thresholds by ODCS's names of the dimensions."""
+        out: dict[str, float] = {}
+        for name, threshold in written.items():
+            dimension = DIMENSION_ALIASES.get(name, name)
+            if dimension not in DIMENSIONS:
+                self._fault(at, f"threshold for unknown dimension {name!r}; one of {', '.join(DIMENSIONS)}")
+            elif dimension in out:
+                self._fault(at, f"threshold for {dimension} stands twice ({name} is another word for it)")
+            else:
+                out[dimension] = threshold
+        return out
+
+    def _latency(self, slas: Iterable[dict[str, Any]], table: TableId, names: list[str]) -> Latency | None:
+        for i, sla in enumerate(slas):
+            if sla["property"] not in ("latency", "ly"):
+                continue
+            at: Key = ("slaProperties", i)
+            unit = _SLA_UNITS.get(str(sla.get("unit")))
+            if unit is None or not isinstance(sla["value"], int | float) or sla["value"] < 0:
+                self._fault(
+                    at, f"a latency is a number of d (days) or h (hours), not {sla['value']!r} {sla.get('unit')}"
+                )
+                return None
+            owner, _, column = str(sla.get("element") or "").rpartition(".")
+            if column and (owner not in (table.name, "") or column not in names):
+                self._fault((*at, "element"), f"latency of {sla['element']!r}, which is no column of {table}")
+            return Latency(timedelta(**{unit: sla["value"]}), column or None)
+        return None
+
     def _cross_check(self, contract: Contract, at: Key) -> None:
         names = contract.names
         for name in {n for n in names if names.count(n) > 1}:
@@ -264,9 +304,6 @@ class _Reader:
             self._fault((*at, "customProperties"), f"column {name!r} is named but the table has no such column")
         if load.strategy in ("append", "upsert", "scd2") and not contract.key:
             self._fault(at, f"load strategy {load.strategy} needs a primary key")
-        for dimension in contract.thresholds:
-            if dimension not in DIMENSIONS:
-                self._fault(at, f"threshold for unknown dimension {dimension!r}")
         if contract.table.layer == "raw" and contract.delivery is None:
             self._fault(at, "a raw table needs the custom property `delivery` (file, format)")
 

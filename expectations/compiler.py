@@ -12,6 +12,7 @@ from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.source import ContractError
 from expectations.conditions import parse_condition
+from expectations.expressions import readable_pattern
 from expectations.parsing import check_formats
 from expectations.predicates_sql import parse_query
 from expectations.rules import Rule, rules_of
@@ -52,21 +53,43 @@ def rule_faults(rule: Rule) -> list[str]:
             parse_query(rule, "core.example")
         elif rule.kind == "matches":
             re.compile(rule.args["pattern"])
+            readable_pattern(rule.args["pattern"])
         elif rule.kind == "parses_as":
             check_formats(rule.args["formats"])
+        elif rule.kind == "expectation":
+            _check_expectation(rule)
     except (ValueError, re.error) as error:
         return [f"{rule.where}: {rule.id}: {error}"]
     return []
 
 
+def _check_expectation(rule: Rule) -> None:
+    """Raise ValueError unless Great Expectations knows the type and takes the arguments, and our engine its metrics."""
+    # Imported for contracts that have such a rule only: it takes seconds.
+    from great_expectations import ExpectationSuite
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    from expectations.polars_engine import PolarsExecutionEngine
+    from expectations.validation import PreparedSuite
+
+    try:
+        made = get_expectation_impl(rule.args["type"])(**rule.args["kwargs"])
+        PreparedSuite(ExpectationSuite(rule.id, expectations=[made]), PolarsExecutionEngine)
+    except (GreatExpectationsError, TypeError, ValueError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
 def expectation_json(rule: Rule, contract: Contract) -> Json:
     """One rule as an expectation's configuration."""
     type_, kwargs = _expectation(rule)
+    if rule.kind != "expectation":
+        kwargs = {name: value for name, value in kwargs.items() if value is not None and value is not False}
     if rule.mostly < 1:
         kwargs["mostly"] = rule.mostly
     return {
         "description": rule.description or rule.id,
-        "kwargs": {name: value for name, value in kwargs.items() if value is not None and value is not False},
+        "kwargs": kwargs,
         "meta": {
             "contract_version": contract.version,
             "dimension": rule.dimension,
@@ -182,6 +205,8 @@ def _expectation(rule: Rule) -> tuple[str, Json]:
             return "expect_column_aggregate_to_be_between", column | {"function": args["function"]} | _bounds(args)
         case "sql":
             return "expect_query_value_to_be_between", {"query": args["query"]} | _bounds(args)
+        case "expectation":
+            return args["type"], dict(args["kwargs"])
 
 
 def _comparison(columns: tuple[str, ...], operator: str) -> tuple[str, Json]:

@@ -21,7 +21,8 @@ from expectations.measured import of_missing_column
 from expectations.polars_engine import PolarsBatch, PolarsExecutionEngine
 from expectations.predicates import absent
 from expectations.rules import Rule, rules_of
-from expectations.validation import PreparedSuite, stored_result, uncheckable
+from expectations.scorecard import scores_of
+from expectations.validation import PreparedSuite, samples_of, stored_result, uncheckable
 from expectations.verdicts import GateBlocked, GateResult, RuleResult
 from expectations.warehouse_engine import Query, RelationBatch, WarehouseExecutionEngine
 
@@ -76,7 +77,8 @@ class Gate:
         name_of: Callable[[str], str] = str,
     ) -> GateResult:
         """Check a relation of the warehouse; `query` takes Redshift SQL, `name_of` names the tables of foreign keys."""
-        data = RelationBatch(relation, query, masks=contract.masks, name_of=name_of)
+        raw = contract.table.layer == "raw"
+        data = RelationBatch(relation, query, masks=contract.masks, blank_is_null=raw, name_of=name_of)
         return self._check(contract, data, WarehouseExecutionEngine, "warehouse", run_id, batch_id, only)
 
     def _check(
@@ -110,7 +112,8 @@ class Gate:
                 results.append(uncheckable(expectation_json(rule, contract), missing.observed))
         self._keep(contract, place, suite.name, results, run_id=run_id, batch_id=batch_id)
         ordered = tuple(found[rule.id] for rule in rules)
-        return GateResult(contract.table, run_id, batch_id, rows, ordered, time.perf_counter() - started)
+        scores = scores_of(contract, ordered)
+        return GateResult(contract.table, run_id, batch_id, rows, ordered, scores, time.perf_counter() - started)
 
     def _rules_of(self, contract: Contract) -> tuple[Rule, ...]:
         known = self._rules.get(contract.table)
@@ -139,15 +142,15 @@ class Gate:
 def _read(rule: Rule, result: Any) -> RuleResult:
     """One of Great Expectations' results as ours."""
     body = result.result
-    if not rule.of_row:
+    # An expectation of Great Expectations' own may be about rows, too.
+    if not rule.of_row and "unexpected_count" not in body:
         observed = body.get("observed_value")
         if rule.kind == "columns":
             observed = _difference(rule, observed)
         said = 0 if observed is None and result.success else 1
         return RuleResult(rule, said, int(not result.success), bool(result.success), observed)
     evaluated = body["element_count"] - (body.get("missing_count") or 0)
-    samples = tuple(body.get("partial_unexpected_list") or ())
-    return RuleResult(rule, evaluated, body["unexpected_count"], bool(result.success), None, samples)
+    return RuleResult(rule, evaluated, body["unexpected_count"], bool(result.success), None, samples_of(result))
 
 
 def _difference(rule: Rule, found: list[str]) -> str:

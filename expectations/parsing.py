@@ -1,5 +1,7 @@
 """Text to values: the one meaning of "reads as", shared by the gate (`parses_as`) and by the cleaning.
 
+`parsing_sql` says the same in SQL, and tests hold the two together.
+
 `parse` gives NULL where the text does not read as a value or does not fit its type exactly. Polars alone is too kind
 for that: it takes `1e5` for a decimal, cuts digits that do not fit, and reads `2024-1-5` and `+2024-01-05` as
 `%Y-%m-%d`. So every text is held against a strict regular expression first.
@@ -15,7 +17,11 @@ import polars as pl
 from contracts.polars_types import polars_type
 from contracts.types import ColumnType
 
-BLANKS = " \t\r\n\x0b\x0c\u00a0"
+# What Unicode calls white space, and what Polars strips unless told otherwise.
+BLANKS = (
+    " \t\n\x0b\x0c\r\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 TRUE_TEXTS = ("true", "t", "yes", "1")
 FALSE_TEXTS = ("false", "f", "no", "0")
 DEFAULT_TYPES = {
@@ -36,22 +42,23 @@ _ISO_TIME = (
     rf"(Z|{_OFFSET}(:?[0-5][0-9])?)?$"
 )
 # Each directive as Python's strptime means it, but a year is always four digits.
-_DIRECTIVES = {
-    "Y": "[0-9]{4}",
-    "y": "[0-9]{2}",
-    "m": "[0-9]{1,2}",
-    "d": "[0-9]{1,2}",
-    "H": "[0-9]{1,2}",
-    "I": "[0-9]{1,2}",
-    "M": "[0-5]?[0-9]",
-    "S": "[0-5]?[0-9]",
-    "p": "[AaPp][Mm]",
-    "b": "[A-Za-z]{3}",
-    "B": "[A-Za-z]{3,9}",
-    "z": f"(Z|{_OFFSET}:?[0-5][0-9])",
-    "%": "%",
+DIRECTIVES = {
+    "%Y": "[0-9]{4}",
+    "%y": "[0-9]{2}",
+    "%m": "[0-9]{1,2}",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,9}",
+    "%d": "[0-9]{1,2}",
+    "%H": "[0-9]{1,2}",
+    "%I": "[0-9]{1,2}",
+    "%p": "[AaPp][Mm]",
+    "%M": "[0-5]?[0-9]",
+    "%S": "[0-5]?[0-9]",
+    ".%f": "[.][0-9]{1,9}",
+    "%z": f"(Z|{_OFFSET}:?[0-5][0-9])",
 }
-_DIRECTIVE = re.compile(r"\.%f|%(.)")
+_PARTS = ("%Y %y", "%m %b %B", "%d", "%H %I", "%p", "%M", "%S", ".%f", "%z")
+_CHRONO = {".%f": "%.f", "%z": "%#z", "%": "%%"}
 
 
 def blank_to_null(text: pl.Expr) -> pl.Expr:
@@ -87,9 +94,30 @@ def parse(text: pl.Expr, logical: str, formats: Sequence[str] = (), type: Column
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Raise ValueError for a strptime directive that is not read here."""
+    """Raise ValueError for a directive that is not read here, and for a format by which no text reads."""
     for format_ in formats:
-        _translate(format_)
+        found = directives(format_)
+        year, month, day, hour, half, minute, second, fraction, zone = (
+            sum(found.count(directive) for directive in part.split()) for part in _PARTS
+        )
+        if max(year, month, day, hour, half, minute, second, fraction, zone) > 1:
+            raise ValueError(f"format {format_!r} says a part of the instant twice")
+        if not year or not month or not day:
+            raise ValueError(f"format {format_!r} is no whole date: it needs year, month and day")
+        if hour != minute or second > minute or fraction > second or zone > minute:
+            raise ValueError(f"format {format_!r} is no whole time: hour and minute, then seconds, fraction and zone")
+        if half != found.count("%I"):
+            raise ValueError(f"format {format_!r}: %I and %p go together")
+
+
+def directives(format_: str) -> list[str]:
+    """A strptime format in pieces: keys of DIRECTIVES, and the text between them; ValueError for another directive."""
+    pieces = []
+    for piece in re.split(r"(\.%f|%.)", format_):
+        if "%" in piece and piece != "%%" and piece not in DIRECTIVES:
+            raise ValueError(f"format {format_!r}: directive {piece} is not read here")
+        pieces.append("%" if piece == "%%" else piece)
+    return [piece for piece in pieces if piece]
 
 
 def _where(text: pl.Expr, pattern: str) -> pl.Expr:
@@ -133,16 +161,8 @@ def _strptime(text: pl.Expr, format_: str, dtype: pl.DataType) -> pl.Expr:
 
 def _translate(format_: str) -> tuple[str, str]:
     """A strptime format as the regular expression that its texts match, and as Chrono (Polars) writes it."""
-    pattern, chrono, at = "^", "", 0
-    for match in _DIRECTIVE.finditer(format_):
-        literal = format_[at : match.start()]
-        at = match.end()
-        pattern, chrono = pattern + re.escape(literal), chrono + literal
-        if match[0] == ".%f":
-            pattern, chrono = pattern + r"\.[0-9]{1,9}", chrono + "%.f"
-        elif match[1] in _DIRECTIVES:
-            pattern += _DIRECTIVES[match[1]]
-            chrono += "%#z" if match[1] == "z" else match[0]
-        else:
-            raise ValueError(f"format {format_!r}: directive {match[0]} is not read here")
-    return pattern + re.escape(format_[at:]) + "$", chrono + format_[at:]
+    pattern, chrono = "", ""
+    for piece in directives(format_):
+        pattern += DIRECTIVES.get(piece) or re.escape(piece)
+        chrono += _CHRONO.get(piece, piece)
+    return f"^{pattern}$", chrono

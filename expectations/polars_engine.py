@@ -11,16 +11,17 @@ from typing import Any
 import polars as pl
 
 from contracts.model import Mask
-from expectations.flat_engine import BatchData, FlatEngine
-from expectations.measured import Measured
-from expectations.predicates import References, measure, samples
-from expectations.rules import Rule
+from expectations import polars_metrics
+from expectations.expressions import References
+from expectations.flat_engine import BatchData, Metrics
+from expectations.polars_metrics.registry import FrameEngine
+from expectations.polars_metrics.resolution import Resolution
 
-_ROWS = Rule("", "row_count", ())
+assert polars_metrics  # importing them registers them
 
 
 class PolarsBatch(BatchData):
-    """A lazy frame, with the frames that its foreign keys refer to."""
+    """A lazy frame, with the frames that its foreign keys and queries refer to."""
 
     def __init__(
         self,
@@ -33,19 +34,12 @@ class PolarsBatch(BatchData):
         super().__init__(masks, blank_is_null=blank_is_null)
         self.frame, self.references = frame, references
 
-    def measure(self, rules: Sequence[Rule]) -> tuple[int, list[Measured]]:
-        rows, *measured = measure(self.frame, [_ROWS, *rules], self.references)
-        return int(rows.observed), measured
-
-    def samples(self, rules: Sequence[Rule], most: int) -> list[list[dict[str, Any]]]:
-        return samples(self.frame, rules, self.references, most=most)
-
-    def columns(self) -> list[str]:
+    def known_columns(self, promised: Sequence[str]) -> Sequence[str]:
         return self.frame.collect_schema().names()
 
-    def known_columns(self, promised: Sequence[str]) -> Sequence[str]:
-        return self.columns()
 
-
-class PolarsExecutionEngine(FlatEngine):
+class PolarsExecutionEngine(FrameEngine):
     """Resolves suites on `PolarsBatch`."""
+
+    def resolve_batch(self, data: Any, wanted: Sequence[Any]) -> Metrics:
+        return Resolution(data, data.frame, data.references).run(wanted)

@@ -21,6 +21,7 @@ from expectations.expressions import (
     evaluated,
     mark_missing,
     read,
+    summable,
 )
 from expectations.measured import Measured, of_columns, of_missing_column, of_table, of_types
 from expectations.rules import Rule
@@ -89,59 +90,74 @@ def _present(rule: Rule, schema: Schema) -> None:
 
 def measure(frame: pl.LazyFrame, rules: Iterable[Rule], references: References | None = None) -> list[Measured]:
     """Count, for every rule, the rows it says something about and those that break it: one collect for all of them."""
-    rules, schema = list(rules), frame.collect_schema()
-    plan = _Plan(frame, schema, references or {})
+    rules, plan = list(rules), Plan(frame, references)
     for place, rule in enumerate(rules):
-        if not absent(rule, schema):
-            plan.add(str(place), rule)
+        plan.add(str(place), rule)
     plan.run()
     return [plan.measured(str(place), rule) for place, rule in enumerate(rules)]
 
 
-class _Plan:
-    """Everything that a list of rules asks of a frame, as lazy frames of one row each."""
+class Plan:
+    """What is asked of a frame in one collect: expressions fused into one select, and frames that stand apart."""
 
-    def __init__(self, frame: pl.LazyFrame, schema: pl.Schema, references: References) -> None:
-        self.frame, self.schema, self.references = frame, schema, references
+    def __init__(self, frame: pl.LazyFrame, references: References | None = None) -> None:
+        self.frame, self.schema, self.references = frame, frame.collect_schema(), references or {}
         self.fused: dict[str, pl.Expr] = {"rows": pl.len()}
-        self.others: list[pl.LazyFrame] = []
+        self.apart: dict[str, pl.LazyFrame] = {}
         self.values: dict[str, Any] = {}
+        self.frames: dict[str, pl.DataFrame] = {}
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the frame; known once the plan has run."""
+        return int(self.values["rows"])
 
     def add(self, key: str, rule: Rule) -> None:
+        """Ask for everything that `measured` needs; a rule about columns that are not there asks for nothing."""
+        if absent(rule, self.schema):
+            return
         if rule.kind == "unique":
-            # On its own, over the key alone: a sort would hold every column of the fused pass in memory.
+            # Apart, over the key alone: a sort would hold every column of the fused pass in memory.
             keys = self.frame.select(rule.columns)
-            counts = evaluated(rule, self.schema).alias(f"{key}.evaluated")
-            self.others.append(keys.select(counts, broken(rule, self.schema).sum().alias(f"{key}.failed")))
+            counts = evaluated(rule, self.schema).alias("evaluated")
+            self.apart[key] = keys.select(counts, broken(rule, self.schema).sum().alias("failed"))
         elif rule.kind == "foreign_key":
             self.fused[f"{key}.evaluated"] = evaluated(rule, self.schema)
-            missing = anti_join(rule, self.frame, self.references)
-            self.others.append(missing.select(pl.len().alias(f"{key}.failed")))
+            self.apart[key] = anti_join(rule, self.frame, self.references).select(pl.len().alias("failed"))
         elif rule.of_row:
             self.fused[f"{key}.evaluated"] = evaluated(rule, self.schema)
             self.fused[f"{key}.failed"] = broken(rule, self.schema).sum()
         elif rule.kind == "aggregate":
             self.fused[f"{key}.observed"] = _aggregate(rule, self.schema)
         elif rule.kind == "sql":
-            self.others.append(_queried(rule, self.frame).rename(lambda _: f"{key}.observed"))
+            self.apart[key] = _queried(rule, self.frame).rename(lambda _: "observed")
 
     def run(self) -> None:
+        """Answer everything that was asked."""
         fused = self.frame.select(expression.alias(name) for name, expression in self.fused.items())
-        for frame in pl.collect_all([fused, *self.others], engine="streaming"):
-            if frame.height != 1:
-                raise Unsupported(f"a query over {_TABLE} gave {frame.height} rows instead of one")
-            self.values |= frame.row(0, named=True)
+        values, *frames = pl.collect_all([fused, *self.apart.values()], engine="streaming")
+        self.values = values.row(0, named=True)
+        self.frames = dict(zip(self.apart, frames, strict=True))
 
     def measured(self, key: str, rule: Rule) -> Measured:
+        """What was found out about a rule that was added under this key."""
         if missing := absent(rule, self.schema):
-            return of_missing_column(rule, self.values["rows"], missing)
+            return of_missing_column(rule, self.rows, missing)
         if rule.of_row:
-            return Measured(rule, self.values[f"{key}.evaluated"], self.values[f"{key}.failed"])
+            return Measured(rule, self._found(key, "evaluated"), self._found(key, "failed"))
         if rule.kind == "columns":
             return of_columns(rule, self.schema.names())
         if rule.kind == "types":
             return of_types(rule, other_types(rule, self.schema))
-        return of_table(rule, self.values["rows" if rule.kind == "row_count" else f"{key}.observed"])
+        return of_table(rule, self.rows if rule.kind == "row_count" else self._found(key, "observed"))
+
+    def _found(self, key: str, what: str) -> Any:
+        if (name := f"{key}.{what}") in self.values:
+            return self.values[name]
+        frame = self.frames[key]
+        if frame.height != 1:
+            raise Unsupported(f"a query over {_TABLE} gave {frame.height} rows instead of one")
+        return frame[what][0]
 
 
 def other_types(rule: Rule, schema: Schema) -> dict[str, str]:
@@ -158,7 +174,7 @@ def _aggregate(rule: Rule, schema: Schema) -> pl.Expr:
     value = read(rule, rule.columns[0], schema)
     functions: dict[str, Callable[[], pl.Expr]] = {
         # The sum of no values is NULL in SQL and 0 in Polars.
-        "sum": lambda: pl.when(value.count() > 0).then(value.sum()),
+        "sum": lambda: pl.when(value.count() > 0).then(summable(value, schema.get(rule.columns[0])).sum()),
         "mean": lambda: value.cast(pl.Float64).mean(),
         "min": value.min,
         "max": value.max,
@@ -186,17 +202,18 @@ def samples(
 ) -> list[list[dict[str, Any]]]:
     """Up to `most` broken rows of each row rule, with the columns that it reads: one collect for all of them."""
     schema = frame.collect_schema()
-    frames = [_sampled(frame, schema, rule, references or {}).head(most) for rule in rules]
+    frames = [sampled(frame, schema, rule, references or {}, most) for rule in rules]
     return [found.to_dicts() for found in pl.collect_all(frames, engine="streaming")]
 
 
-def _sampled(frame: pl.LazyFrame, schema: Schema, rule: Rule, references: References) -> pl.LazyFrame:
+def sampled(frame: pl.LazyFrame, schema: Schema, rule: Rule, references: References, most: int) -> pl.LazyFrame:
+    """Up to `most` rows that break a row rule, with the columns that it reads."""
     columns = [column for column in rule_columns(rule) if column in schema]
     if absent(rule, schema):
         return frame.select(columns).head(0)
     if rule.kind == "foreign_key":
-        return anti_join(rule, frame, references).select(columns)
-    return frame.select(columns).filter(broken(rule, schema))
+        return anti_join(rule, frame, references).select(columns).head(most)
+    return frame.select(columns).filter(broken(rule, schema)).head(most)
 
 
 def absent(rule: Rule, columns: Collection[str]) -> list[str]:

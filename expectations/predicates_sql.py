@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlglot import exp
 from expectations.conditions import parse_condition
 from expectations.expressions import Unsupported
 from expectations.measured import Measured, of_columns, of_table, of_types
+from expectations.parsing_sql import blank_to_null_sql, reads_sql, value_sql
 from expectations.predicates import other_types, rule_columns
 from expectations.rules import Rule
 
@@ -103,7 +105,7 @@ def sample_select(
     width = max(len(rule_columns(rule)) for rule in rules)
     parts = []
     for place, rule in enumerate(rules):
-        values = [_text(column, column in booleans) for column in rule_columns(rule)]
+        values = [_text(_shown(rule, column), column in booleans) for column in rule_columns(rule)]
         values += ["CAST(NULL AS VARCHAR(65535))"] * (width - len(values))
         named = ", ".join(f"{value} AS value_{i}" for i, value in enumerate(values))
         rows = f"SELECT {place} AS gate_rule, {named} FROM {_table(relation)} AS r {_where_broken(rule, name_of)}"
@@ -123,53 +125,75 @@ def read_samples(rules: Sequence[Rule], answer: pl.DataFrame) -> list[list[dict[
 
 def broken_sql(rule: Rule) -> str:
     """A condition that is true where a row breaks the rule (row kinds that need no other row or table)."""
-    if rule.blank_is_null or rule.kind == "parses_as" or "logical" in rule.args:
-        raise Unsupported(f"{rule.id}: a rule about delivered text is checked on the lake, not in the warehouse")
-    columns, args = [_name(c) for c in rule.columns], rule.args
+    values, args = [_read(rule, column) for column in rule.columns], rule.args
     match rule.kind:
         case "not_null":
-            return f"{columns[0]} IS NULL"
+            return f"{values[0]} IS NULL"
+        case "parses_as":
+            return f"NOT {reads_sql(values[0], args['logical'], args['formats'])}"
         case "in_set":
             known = ", ".join(_literal(v) for v in args["values"] if v is not None)
-            return f"{columns[0]} NOT IN ({known})" if known else f"{columns[0]} IS NOT NULL"
+            return f"{values[0]} NOT IN ({known})" if known else f"{values[0]} IS NOT NULL"
         case "matches":
-            return f"NOT {columns[0]} ~ {_literal(args['pattern'])}"
+            return f"NOT {values[0]} ~ {_literal(args['pattern'])}"
+        case "between" if "logical" in args:
+            return _outside(value_sql(values[0], args["logical"], args["formats"]), _bounds_as_read(rule))
         case "between":
-            return _outside(columns[0], args)
+            return _outside(values[0], args)
         case "length":
-            return _outside(f"LENGTH({columns[0]})", args)
+            return _outside(f"LENGTH({values[0]})", args)
         case "byte_length":
-            return f"OCTET_LENGTH({columns[0]}) > {int(args['max'])}"
+            return f"OCTET_LENGTH({values[0]}) > {int(args['max'])}"
         case "compare":
-            return f"NOT ({columns[0]} {args['operator'].replace('!=', '<>')} {columns[1]})"
+            return f"NOT ({values[0]} {args['operator'].replace('!=', '<>')} {values[1]})"
         case "condition":
-            return f"NOT ({_condition(args['sql'])})"
+            return f"NOT ({_condition(args['sql'], rule.blank_is_null)})"
     raise Unsupported(f"{rule.id}: a {rule.kind} rule is not a condition over one row")
+
+
+def _read(rule: Rule, column: str, table: str = "") -> str:
+    """A column as the rule sees it: blank text of a raw table, whose columns are all text, is NULL."""
+    name = f"{table}{_name(column)}"
+    return blank_to_null_sql(name) if rule.blank_is_null else name
+
+
+def _bounds_as_read(rule: Rule) -> dict[str, Any]:
+    """The bounds of a date or an instant as such; the contract's YAML has them as text."""
+    types: dict[str, Callable[[str], Any]] = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat}
+    read = types.get(rule.args["logical"])
+    try:
+        given = {side: rule.args.get(side) for side in ("min", "max")}
+        return rule.args | {side: read(str(v)) for side, v in given.items() if read and v is not None}
+    except ValueError as error:
+        raise Unsupported(f"{rule.id} ({rule.where}): a bound is not a {rule.args['logical']}: {error}") from error
 
 
 def _evaluated(rule: Rule) -> str:
     if rule.kind == "not_null":
         return "COUNT(*)"
     if rule.kind == "condition":
-        condition = _condition(rule.args["sql"])
+        condition = _condition(rule.args["sql"], rule.blank_is_null)
         return f"COUNT(CASE WHEN {condition} THEN 1 WHEN NOT ({condition}) THEN 1 END)"
+    if rule.kind == "between" and "logical" in rule.args:
+        reads = reads_sql(_read(rule, rule.columns[0]), rule.args["logical"], rule.args["formats"])
+        return f"COUNT(CASE WHEN {reads} THEN 1 END)"
     if len(rule.columns) == 1:
-        return f"COUNT({_name(rule.columns[0])})"
+        return f"COUNT({_read(rule, rule.columns[0])})"
     return f"COUNT(CASE WHEN {_complete(rule)} THEN 1 END)"
 
 
 def _complete(rule: Rule, table: str = "") -> str:
-    return " AND ".join(f"{table}{_name(column)} IS NOT NULL" for column in rule.columns)
+    return " AND ".join(f"{_read(rule, column, table)} IS NOT NULL" for column in rule.columns)
 
 
 def _duplicated(rule: Rule) -> str:
-    keys = ", ".join(_name(column) for column in rule.columns)
+    keys = ", ".join(_read(rule, column) for column in rule.columns)
     return f"WHERE {_complete(rule)} GROUP BY {keys} HAVING COUNT(*) > 1"
 
 
 def _missing(rule: Rule, name_of: Named) -> str:
     pairs = zip(rule.columns, rule.args["to_columns"], strict=True)
-    same = " AND ".join(f"p.{_name(there)} = r.{_name(here)}" for here, there in pairs)
+    same = " AND ".join(f"p.{_name(there)} = {_read(rule, here, 'r.')}" for here, there in pairs)
     there = _table(name_of(rule.args["table"]))
     return f"{_complete(rule, 'r.')} AND NOT EXISTS (SELECT 1 FROM {there} AS p WHERE {same})"
 
@@ -181,7 +205,7 @@ def _where_broken(rule: Rule, name_of: Named) -> str:
 
 
 def _aggregate(rule: Rule) -> str:
-    column = _name(rule.columns[0])
+    column = _read(rule, rule.columns[0])
     double = f"CAST({column} AS DOUBLE PRECISION)"
     functions = {
         "sum": f"SUM({column})",
@@ -219,15 +243,26 @@ def _outside(value: str, args: dict[str, Any]) -> str:
     return " OR ".join(sides)
 
 
-def _text(column: str, is_boolean: bool) -> str:
-    name = _name(column)
+def _shown(rule: Rule, column: str) -> str:
+    # Of groups only what they are grouped by can be shown; elsewhere a blank is shown as it came.
+    return _read(rule, column) if rule.kind == "unique" else _name(column)
+
+
+def _text(value: str, is_boolean: bool) -> str:
     # Redshift does not cast a boolean to text.
-    return f"CASE WHEN {name} THEN 'true' ELSE 'false' END" if is_boolean else f"CAST({name} AS VARCHAR(65535))"
+    return f"CASE WHEN {value} THEN 'true' ELSE 'false' END" if is_boolean else f"CAST({value} AS VARCHAR(65535))"
 
 
 @lru_cache(maxsize=4096)
-def _condition(sql: str) -> str:
-    return parse_condition(sql).sql("redshift", comments=False)
+def _condition(sql: str, blank_is_null: bool) -> str:
+    tree = parse_condition(sql)
+    return (tree.transform(_without_blanks) if blank_is_null else tree).sql("redshift", comments=False)
+
+
+def _without_blanks(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Column):
+        return sqlglot.parse_one(blank_to_null_sql(_name(node.name)), read="redshift")
+    return node
 
 
 @lru_cache(maxsize=4096)

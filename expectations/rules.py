@@ -15,6 +15,7 @@ from typing import Any, Literal
 from contracts.ids import LAYERS
 from contracts.model import Column, Contract, Quality, Reference, RuleOverride, Verdict
 from contracts.source import ContractError
+from expectations.written_kinds import written_kind
 
 Kind = Literal[
     # of one row: `verdict: quarantine` may move the row aside
@@ -35,6 +36,7 @@ Kind = Literal[
     "types",  # types: column name to physical type
     "aggregate",  # columns: 1; function sum|mean|min|max|stddev|distinct_count; min, max
     "sql",  # query: one number over ${table}; min, max
+    "expectation",  # columns it names; type, kwargs: any expectation of Great Expectations, of files only
 ]
 ROW_KINDS = frozenset(
     {
@@ -51,8 +53,6 @@ ROW_KINDS = frozenset(
         "unique",
     }
 )
-COMPARE_OPERATORS = ("<", "<=", ">", ">=", "=", "!=")
-AGGREGATES = ("sum", "mean", "min", "max", "stddev", "distinct_count")
 _DIMENSION = {
     "not_null": "completeness",
     "parses_as": "conformity",
@@ -257,12 +257,12 @@ def _reference_rule(contract: Contract, reference: Reference) -> Rule:
 
 
 def _written_rule(contract: Contract, quality: Quality) -> Rule:
-    body, column = quality.body, quality.column
+    body = quality.body
     custom = {entry["property"]: entry["value"] for entry in body.get("customProperties", ())}
     unknown = custom.keys() - {"verdict", "mostly"}
     if unknown:
         raise ValueError(f"unknown custom property {sorted(unknown)[0]!r} of a rule; known: verdict, mostly")
-    kind, columns, args, mostly = _written_kind(body, column, contract)
+    kind, columns, args, mostly = written_kind(quality, contract)
     label = body.get("id") or body.get("name")
     if not label:
         raise ValueError("a written rule needs an `id`")
@@ -286,103 +286,3 @@ def _written_rule(contract: Contract, quality: Quality) -> Rule:
         " ".join(str(body.get("description", "")).split()),
         quality.where,
     )
-
-
-def _written_kind(
-    body: dict[str, Any], column: str | None, contract: Contract
-) -> tuple[Kind, tuple[str, ...], dict[str, Any], float]:
-    type_ = body.get("type", "library")
-    if type_ == "custom":
-        return _custom_kind(body, column)
-    if type_ == "sql":
-        query = body["query"].replace("${column}", column or "${column}")
-        return "sql", (), {"query": query, **_bounds(body)}, 1.0
-    if type_ == "text":
-        raise ValueError("a rule of type text cannot be checked; put it into the description")
-    metric, arguments = body["metric"], body.get("arguments", {})
-    if metric == "rowCount":
-        return "row_count", (), _bounds(body), 1.0
-    columns = (column,) if column else tuple(arguments.get("properties", ()))
-    if not columns:
-        raise ValueError(f"metric {metric} needs a column (or arguments.properties at table level)")
-    if len(columns) > 1 and metric != "duplicateValues":
-        raise ValueError(f"metric {metric} is about one column, not {', '.join(columns)}")
-    mostly = _mostly(body)
-    if metric in ("nullValues", "missingValues"):
-        return "not_null", columns, {}, mostly
-    if metric == "duplicateValues":
-        return "unique", columns, {}, mostly
-    if "validValues" in arguments:
-        return "in_set", columns, {"values": list(arguments["validValues"])}, mostly
-    if "pattern" in arguments:
-        return "matches", columns, {"pattern": arguments["pattern"]}, mostly
-    raise ValueError("metric invalidValues needs arguments.validValues or arguments.pattern")
-
-
-_CUSTOM: dict[str, tuple[set[str], set[str]]] = {  # kind: required arguments, optional arguments
-    "compare": ({"columns", "operator"}, set()),
-    "condition": ({"sql"}, {"columns"}),
-    "aggregate": ({"function"}, {"min", "max"}),
-    "between": (set(), {"min", "max", "min_exclusive", "max_exclusive"}),
-    "matches": ({"pattern"}, set()),
-    "in_set": ({"values"}, set()),
-    "unique": ({"columns"}, set()),
-}
-
-
-def _custom_kind(body: dict[str, Any], column: str | None) -> tuple[Kind, tuple[str, ...], dict[str, Any], float]:
-    """`engine: warehouse`, `implementation: {rule: <kind>, ...arguments}`: what ODCS's library has no metric for."""
-    if body.get("engine") != "warehouse" or not isinstance(body.get("implementation"), dict):
-        raise ValueError("a custom rule has `engine: warehouse` and an `implementation` with the key `rule`")
-    args = dict(body["implementation"])
-    kind = args.pop("rule", None)
-    if kind not in _CUSTOM:
-        raise ValueError(f"unknown rule {kind!r}; one of {', '.join(sorted(_CUSTOM))}")
-    required, optional = _CUSTOM[kind]
-    if missing := required - args.keys():
-        raise ValueError(f"rule {kind} needs {', '.join(sorted(missing))}")
-    if unknown := args.keys() - required - optional:
-        raise ValueError(f"rule {kind} has no argument {sorted(unknown)[0]!r}")
-    columns = tuple(args.pop("columns", ())) or ((column,) if column else ())
-    if kind != "condition" and not columns:
-        raise ValueError(f"rule {kind} needs a column")
-    if kind in ("between", "matches", "in_set", "aggregate") and len(columns) != 1:
-        raise ValueError(f"rule {kind} is about one column, not {', '.join(columns)}")
-    if kind == "compare" and (len(columns) != 2 or args["operator"] not in COMPARE_OPERATORS):
-        raise ValueError(f"rule compare needs two columns and an operator of {' '.join(COMPARE_OPERATORS)}")
-    if kind in ("between", "aggregate") and not {"min", "max"} & args.keys():
-        raise ValueError(f"rule {kind} needs min or max")
-    if kind == "aggregate" and args["function"] not in AGGREGATES:
-        raise ValueError(f"unknown aggregate {args['function']!r}; one of {', '.join(AGGREGATES)}")
-    return kind, columns, args, 1.0
-
-
-def _bounds(body: dict[str, Any]) -> dict[str, Any]:
-    """ODCS operators as an interval; exclusive bounds are said so."""
-    if "mustBe" in body:
-        return {"min": body["mustBe"], "max": body["mustBe"]}
-    if "mustBeBetween" in body:
-        low, high = body["mustBeBetween"]
-        return {"min": low, "max": high}
-    if "mustBeGreaterOrEqualTo" in body:
-        return {"min": body["mustBeGreaterOrEqualTo"]}
-    if "mustBeGreaterThan" in body:
-        return {"min": body["mustBeGreaterThan"], "min_exclusive": True}
-    if "mustBeLessOrEqualTo" in body:
-        return {"max": body["mustBeLessOrEqualTo"]}
-    if "mustBeLessThan" in body:
-        return {"max": body["mustBeLessThan"], "max_exclusive": True}
-    raise ValueError(
-        "the rule needs one of mustBe, mustBeBetween, mustBeGreaterThan, mustBeGreaterOrEqualTo, "
-        "mustBeLessThan, mustBeLessOrEqualTo"
-    )
-
-
-def _mostly(body: dict[str, Any]) -> float:
-    """The share that must keep a rule: `mustBe: 0` is all, `mustBeLessOrEqualTo: 5, unit: percent` is 95 %."""
-    bounds = _bounds(body)
-    if bounds == {"min": 0, "max": 0}:
-        return 1.0
-    if body.get("unit") == "percent" and bounds.keys() == {"max"}:
-        return 1 - float(bounds["max"]) / 100
-    raise ValueError("a count of bad values must be 0, or mustBeLessOrEqualTo n with unit percent")

@@ -7,23 +7,46 @@ those of the Validator; it is the gate for a new release of Great Expectations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from great_expectations import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.exceptions.exceptions import GreatExpectationsError
+from great_expectations.expectations.core.expect_column_kl_divergence_to_be_less_than import (
+    ExpectColumnKLDivergenceToBeLessThan,
+)
+from great_expectations.expectations.core.expect_column_values_to_be_null import ExpectColumnValuesToBeNull
+from great_expectations.expectations.expectation import (
+    BatchExpectation,
+    ColumnMapExpectation,
+    ColumnPairMapExpectation,
+    MulticolumnMapExpectation,
+)
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration, parse_result_format
 from great_expectations.expectations.registry import _registered_metrics
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_statistics import calc_validation_statistics
 
 from expectations.compiler import GX_VERSION
-from expectations.flat_engine import MAX_SAMPLES, BatchData, FlatEngine
-from expectations.own import METRIC
+from expectations.expressions import Unsupported
+from expectations.flat_engine import MAX_SAMPLES, BatchData, FlatEngine, Unresolved, sample
+from expectations.own import METRIC, RuleExpectation
 
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": MAX_SAMPLES}
 _BATCH = "batch"
+# The expectations whose metrics depend on no argument.
+_BY_CLASS = (
+    BatchExpectation.get_validation_dependencies,
+    ColumnMapExpectation.get_validation_dependencies,
+    ColumnPairMapExpectation.get_validation_dependencies,
+    MulticolumnMapExpectation.get_validation_dependencies,
+    ExpectColumnValuesToBeNull.get_validation_dependencies,
+    RuleExpectation.get_validation_dependencies,
+)
 
 
 @dataclass(frozen=True)
@@ -37,37 +60,58 @@ class _Prepared:
 class PreparedSuite:
     """A suite whose expectations have been asked for their metrics; it can be run on any number of batches."""
 
-    def __init__(self, suite: ExpectationSuite, engine: type[FlatEngine]) -> None:
+    def __init__(
+        self, suite: ExpectationSuite, engine: type[FlatEngine], result_format: Mapping[str, Any] = RESULT_FORMAT
+    ) -> None:
         self.name = suite.name
-        self._engine = engine
+        self._engine, self._format = engine, parse_result_format(dict(result_format))
         known: dict[type, Any] = {}
-        self._expectations = [_prepared(e, engine(), known) for e in suite.expectations]
-        every = [metric for e in self._expectations for metric in e.metrics.values()]
-        self._metrics = list({metric.id: metric for metric in every}.values())
+        # One that asks the data which metrics it needs can be prepared only where the data are.
+        self._prepared = [
+            None if _asks_the_data(e) else _prepared(e, engine(), known, self._format) for e in suite.expectations
+        ]
+        self._suite = suite.expectations
 
     def run(self, data: BatchData) -> list[ExpectationValidationResult]:
-        """Judge every expectation, in the suite's order; raises if one of them cannot be checked."""
+        """Judge every expectation, in the suite's order; raises Unsupported if one of them cannot be checked."""
         engine = self._engine()
         engine.load_batch_data(_BATCH, data)
-        found = engine.resolve_metrics(self._metrics)
-        return [_judged(e, found, engine) for e in self._expectations]
+        ready = [
+            prepared or _prepared(expectation, engine, {}, self._format)
+            for prepared, expectation in zip(self._prepared, self._suite, strict=True)
+        ]
+        metrics = {metric.id: metric for one in ready for metric in one.metrics.values()}
+        try:
+            found = engine.resolve_metrics(metrics.values())
+        except Unresolved as error:
+            raise Unsupported("; ".join(error.faults)) from error
+        return [_judged(one, found, engine) for one in ready]
 
 
-def _prepared(expectation: Any, engine: FlatEngine, known: dict[type, Any]) -> _Prepared:
+def _asks_the_data(expectation: Any) -> bool:
+    return isinstance(expectation, ExpectColumnKLDivergenceToBeLessThan) and expectation.partition_object is None
+
+
+def _prepared(expectation: Any, engine: FlatEngine, known: dict[type, Any], result_format: Any) -> _Prepared:
     # The Validator names the batch in every expectation; here the name is always the same one.
     asked = expectation.copy(update={"batch_id": _BATCH})
-    runtime = {"result_format": dict(RESULT_FORMAT)}
-    if type(asked) not in known:
-        # Which metrics an expectation needs follows from its class; what they are about, from its arguments.
-        known[type(asked)] = asked.get_validation_dependencies(engine, runtime)
-        for metric in known[type(asked)].metric_configurations.values():
+    runtime = {"result_format": dict(result_format)}
+    kind = type(asked)
+    try:
+        needs = known.get(kind) or asked.get_validation_dependencies(engine, runtime)
+        for metric in () if kind in known else needs.metric_configurations.values():
             engine.check(metric.metric_name)
-    needs = known[type(asked)]
-    arguments = asked._get_runtime_kwargs(runtime) | {"batch_id": _BATCH}
-    metrics = {
-        name: asked.metric() if metric.metric_name == METRIC else _metric(metric.metric_name, arguments)
-        for name, metric in needs.metric_configurations.items()
-    }
+    except (AssertionError, GreatExpectationsError) as error:
+        raise Unsupported(f"{expectation.expectation_type}: {error}") from error
+    metrics = dict(needs.metric_configurations)
+    if kind.get_validation_dependencies in _BY_CLASS:
+        # Which metrics it needs follows from its class; what they are about, from its arguments.
+        known[kind] = needs
+        arguments = asked._get_runtime_kwargs(runtime) | {"batch_id": _BATCH}
+        metrics = {
+            name: asked.metric() if metric.metric_name == METRIC else _metric(metric.metric_name, arguments)
+            for name, metric in metrics.items()
+        }
     return _Prepared(asked, asked.configuration, metrics, needs.result_format)
 
 
@@ -85,10 +129,27 @@ def _metric(name: str, arguments: dict[str, Any]) -> MetricConfiguration:
 def _judged(prepared: _Prepared, found: dict[Any, Any], engine: FlatEngine) -> ExpectationValidationResult:
     metrics = {name: found[metric.id] for name, metric in prepared.metrics.items()}
     runtime = {"result_format": dict(prepared.result_format), "catch_exceptions": False}
-    answer = prepared.expectation._validate(metrics=metrics, runtime_configuration=runtime, execution_engine=engine)
+    # A distribution of no values is divided by their number: it fails, which says enough.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        answer = prepared.expectation._validate(metrics=metrics, runtime_configuration=runtime, execution_engine=engine)
+    if prepared.result_format["result_format"] == "BOOLEAN_ONLY":
+        answer["result"] = {k: v for k, v in answer.get("result", {}).items() if k.startswith("unexpected_index_")}
     result = ExpectationValidationResult(**answer)
     result.expectation_config = prepared.configuration
     return result
+
+
+def samples_of(result: ExpectationValidationResult) -> tuple[Any, ...]:
+    """The unexpected values in a result, as a report shows them: of several columns `a=1, b=2`."""
+    kwargs: dict[str, Any] = result.expectation_config.kwargs  # type: ignore[union-attr]
+    pair = [kwargs[place] for place in ("column_A", "column_B") if place in kwargs]
+
+    def named(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return dict(zip(pair, value, strict=True))
+        return value if isinstance(value, dict) else {"value": value}
+
+    return tuple(sample(named(value)) for value in result.result.get("partial_unexpected_list") or ())
 
 
 def uncheckable(configuration: dict[str, Any], why: str) -> ExpectationValidationResult:

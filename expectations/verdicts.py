@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.ids import TableId
 from expectations.rules import Rule
+from expectations.scorecard import Score
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class GateResult:
     batch_id: str
     rows: int
     results: tuple[RuleResult, ...]
+    scores: tuple[Score, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -49,13 +51,18 @@ class GateResult:
         return tuple(r for r in self.results if r.blocks)
 
     @property
+    def blocking_scores(self) -> tuple[Score, ...]:
+        """The scores that stop the layer."""
+        return tuple(s for s in self.scores if s.blocks)
+
+    @property
     def warnings(self) -> tuple[RuleResult, ...]:
         """The failed rules that are only told."""
         return tuple(r for r in self.results if not r.success and r.rule.verdict == "warn")
 
     def raise_if_blocked(self) -> None:
-        """Raise GateBlocked if a rule that stops the layer failed."""
-        if self.blocking:
+        """Raise GateBlocked if a rule that stops the layer failed, or a score that does is below its threshold."""
+        if self.blocking or self.blocking_scores:
             raise GateBlocked(self)
 
 
@@ -73,11 +80,27 @@ class GateBlocked(RuntimeError):
 
 def blocked_message(result: GateResult) -> str:
     """The paragraph that whoever is on call reads first."""
-    failed = result.blocking
-    many = "1 rule" if len(failed) == 1 else f"{len(failed)} rules"
+    failed, low = result.blocking, result.blocking_scores
+    many = [f"{_count(len(failed), 'rule')} failed"] if failed else []
+    many += [f"{_count(len(low), 'score')} below threshold"] if low else []
     batch = f", batch {result.batch_id}" if result.batch_id else ""
-    head = f"{result.table} is blocked: {many} failed on {result.rows:,} rows{batch} (run {result.run_id})."
-    return "\n".join([head, *(f"  - {_line(found)}" for found in failed)])
+    head = f"{result.table} is blocked: {' and '.join(many)} on {result.rows:,} rows{batch}."
+    lines = [*map(_line, failed), *(_score_line(found, result.results) for found in low)]
+    return "\n".join([head, *(f"  - {line}" for line in lines)])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
+def _score_line(found: Score, results: tuple[RuleResult, ...]) -> str:
+    mine = [r for r in results if r.rule.dimension == found.dimension and r.failed]
+    worst = sorted(mine, key=lambda r: -r.failed)[:3]
+    causes = ", ".join(f"{r.rule.id} {r.failed:,}" for r in worst)
+    return (
+        f"{found.dimension} {found.percent} is below its threshold of {found.threshold:.2%}: "
+        f"{found.failed:,} of {found.evaluated:,} values failed; most by {causes}"
+    )
 
 
 def _line(found: RuleResult) -> str:

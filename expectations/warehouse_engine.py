@@ -12,21 +12,30 @@ from typing import Any
 import polars as pl
 
 from contracts.model import Mask
-from expectations.flat_engine import BatchData, FlatEngine
 from expectations.measured import Measured
 from expectations.predicates_sql import Named, read_samples, sample_select, suite_select
+from expectations.rule_metrics import RuleBatch, RuleEngine
 from expectations.rules import Rule
 
 Query = Callable[[str], pl.DataFrame]
 
 
-class RelationBatch(BatchData):
-    """A relation by name, and the function that runs SELECTs; `name_of` names the relations of other tables."""
+class RelationBatch(RuleBatch):
+    """A relation by name, and the function that runs SELECTs; `name_of` names the relations of other tables.
+
+    `blank_is_null`: the relation holds text as delivered, all its columns are VARCHAR.
+    """
 
     def __init__(
-        self, relation: str, query: Query, *, masks: Mapping[str, Mask] | None = None, name_of: Named = str
+        self,
+        relation: str,
+        query: Query,
+        *,
+        masks: Mapping[str, Mask] | None = None,
+        blank_is_null: bool = False,
+        name_of: Named = str,
     ) -> None:
-        super().__init__(masks)
+        super().__init__(masks, blank_is_null=blank_is_null)
         self.relation, self.query, self.name_of = relation, query, name_of
         self._schema = pl.Schema()
 
@@ -48,5 +57,5 @@ class RelationBatch(BatchData):
         return promised
 
 
-class WarehouseExecutionEngine(FlatEngine):
+class WarehouseExecutionEngine(RuleEngine):
     """Resolves suites on `RelationBatch`."""

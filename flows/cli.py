@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from flows import quarantine_commands
+
 app = typer.Typer(
     name="dw",
     help="An e-commerce data warehouse: contracts, gates, history and merges, on AWS and whole on a laptop.",
@@ -136,7 +138,7 @@ def rebuild(
 def validate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="delivered files", exists=True, dir_okay=False, readable=True),
+        typer.Argument(metavar="FILE", help="delivered files", exists=True, dir_okay=False, readable=True),
     ],
     table: Annotated[str | None, typer.Option(help="raw.<table>; default: the contract that expects the name")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the verdicts as JSON")] = False,
@@ -192,6 +194,24 @@ def explain(table: Annotated[str, typer.Argument(help="<layer>.<table>, for exam
     from flows import inspect_commands
 
     inspect_commands.explain(table)
+
+
+@app.command(epilog="Example: dw quality --table clean.orders --days 14")
+def quality(
+    table: Annotated[str | None, typer.Option(help="only this table, for example clean.orders")] = None,
+    days: Annotated[int, typer.Option(min=1, help="how many delivery days to look back")] = 8,
+    anomalies: Annotated[bool, typer.Option("--anomalies", help="only what is unusual, on any of the days")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+) -> None:
+    """Show how good the data is: scores by layer and table, their course, and what is unusual for its weekday."""
+    from flows import quality_commands
+
+    quality_commands.quality(source, table, days, as_json=as_json, only_anomalies=anomalies)
+
+
+app.add_typer(quarantine_commands.app, name="quarantine")
+app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ What stands in the environment already wins: in production the worker's own sett
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 _DEFAULTS = {
@@ -30,3 +31,21 @@ def set_defaults(home: Path) -> None:
     """Fill in what the environment does not say; Prefect's own database lies in `home`."""
     for name, value in {**_DEFAULTS, "PREFECT_HOME": str(home / "prefect")}.items():
         os.environ.setdefault(name, value)
+
+
+def end_orphans(home: Path) -> int:
+    """End Prefect's in-process servers that killed runs of this home left behind; returns how many (Linux only).
+
+    Call it with the home's lock held and before Prefect starts: no other run can be using one then.
+    """
+    wanted = {b"PREFECT__SERVER_EPHEMERAL=1", f"PREFECT_HOME={home / 'prefect'}".encode()}
+    ended = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_left = wanted <= set((process / "environ").read_bytes().split(b"\0"))
+            if is_left and int(process.name) != os.getpid():
+                os.kill(int(process.name), signal.SIGTERM)
+                ended += 1
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    return ended

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from flows import show
-from flows.prefect_defaults import set_defaults
+from flows.prefect_defaults import end_orphans, set_defaults
 from tasks.batches import deliveries
 from tasks.report import RunReport
 from tasks.sources import DEFAULT, SOURCES, settings_for
@@ -57,6 +57,8 @@ def _run(source: str, days: list[date], table: str | None) -> bool:
     total, started = RunReport(), time.perf_counter()
     with show.progress(len(days), len(space.graph.tables)) as on_step:
         on_step("start", "Prefect, Great Expectations and the warehouse")
+        space.lock()
+        end_orphans(settings.home)
         set_defaults(settings.home)
         # Imported here: Prefect reads its settings when it is imported, and takes seconds.
         with total.stage("start"):

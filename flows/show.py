@@ -17,7 +17,7 @@ from rich.table import Table
 
 from contracts.ids import TableId
 from expectations.rules import Rule
-from expectations.scorecard import THRESHOLDS, Score, merge, scores
+from expectations.scorecard import THRESHOLDS, Score, label, merge, scores
 from tasks.load import Counts
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -184,7 +184,7 @@ def _scores(report: RunReport) -> Table:
     for dimension in sorted({*by_place[0], *by_place[1]}, key=lambda name: (name not in THRESHOLDS, name)):
         wanted = f"{THRESHOLDS[dimension]:.0%}" if dimension in THRESHOLDS else "reported"
         cells = [cell for found in by_place for cell in _score_cells(found.get(dimension))]
-        table.add_row("validity (conformity)" if dimension == "conformity" else dimension, wanted, *cells)
+        table.add_row(label(dimension), wanted, *cells)
     return table
 
 
@@ -213,9 +213,9 @@ def _warned(report: RunReport) -> list[str]:
 
 
 def _below_threshold(report: RunReport) -> list[str]:
-    """Tables whose score over the run's deliveries does not reach the house's threshold."""
+    """Tables whose score over the run's deliveries does not reach their threshold."""
     return [
-        f"{found.table}: {found.dimension} {found.score:.2%} is below {found.threshold:.0%} "
+        f"{found.table}: {found.dimension} {found.percent} is below {found.threshold:.1%} "
         f"({found.failed:,} of {found.evaluated:,} values; audit.quality_score has every delivery)"
         for found in scores(report.gates)
         if not found.passed and found.threshold is not None

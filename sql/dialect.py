@@ -28,7 +28,7 @@ SESSION: tuple[str, ...] = (
 BINDS: dict[str, str] = {"run_at": "timestamp", "reporting_currency": "varchar(3)"}
 
 # Functions that sqlglot does not know. OCTET_LENGTH counts bytes of text on Redshift and Spark, on DuckDB it is STRLEN.
-_ALLOWED_ANONYMOUS: frozenset[str] = frozenset({"OCTET_LENGTH"})
+ALLOWED_ANONYMOUS: frozenset[str] = frozenset({"OCTET_LENGTH"})
 
 _SCHEMAS = frozenset((*LAYERS, STAGE_SCHEMA))
 _ONLY_ON_REDSHIFT = (
@@ -131,7 +131,7 @@ def _outside(tree: exp.Expr) -> Iterator[tuple[exp.Expr, str]]:
     for node in tree.walk():
         if isinstance(node, exp.Command):
             yield node, f"{node.name.upper()} is not in the portable subset (sqlglot reads it as an opaque command)"
-        elif isinstance(node, exp.Anonymous) and node.name.upper() not in _ALLOWED_ANONYMOUS:
+        elif isinstance(node, exp.Anonymous) and node.name.upper() not in ALLOWED_ANONYMOUS:
             yield node, f"function {node.name.upper()} is not in the portable subset"
         elif isinstance(node, exp.Heredoc | exp.Parameter):
             yield node, "positional binds and $-quotes are not portable: write :name"

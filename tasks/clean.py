@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,16 @@ class Cleaned:
     gates: tuple[GateResult, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Sifted:
+    """Delivered rows after every step: clean rows that are accepted, the count of duplicates, the rows set aside."""
+
+    accepted: pl.LazyFrame
+    duplicate: int
+    aside: pl.DataFrame
+    gates: tuple[GateResult, ...]
+
+
 def clean_batch(
     batch: Batch, clean: Contract, *, lake: FolderLake, gate: Gate, scratch: Path, timezone: str, run_id: str
 ) -> Cleaned:
@@ -51,47 +62,101 @@ def clean_batch(
     lake.put_file(batch_key(raw.table.lake_prefix, delivery, batch_id, batch.path.name), batch.path)
     try:
         delivered = read_delivered(batch.path, raw, folder)
-        rows = blank_to_null(delivered.rows, raw)
-        raw_gate = gate.check_frame(raw, rows.drop(LINE), run_id=run_id, batch_id=batch_id)
-        raw_gate.raise_if_blocked()
-        kept, broken_raw = _set_aside(rows, rules_of(raw))
-
-        candidate = folder / "candidate.parquet"
-        typed = to_clean(kept, raw, clean, delivery=delivery, batch_id=batch_id, timezone=timezone)
-        typed.sink_parquet(candidate, compression="lz4")
-        frame = pl.scan_parquet(candidate)
-        convertible = frame.filter(pl.col(BROKEN_TYPES).list.len() == 0).drop(BROKEN_TYPES)
-        clean_gate = gate.check_frame(
-            clean, convertible, run_id=run_id, batch_id=batch_id, only=lambda r: not checked_in_warehouse(clean, r)
+        sifted = sift(delivered, batch, clean, gate=lambda: gate, folder=folder, timezone=timezone, run_id=run_id)
+        clean_file = lake.put_frame(
+            batch_key(clean.table.lake_prefix, delivery, batch_id, "rows.parquet"), sifted.accepted
         )
-        clean_gate.raise_if_blocked()
-        accepted, broken_clean = _set_aside(convertible, rules_of(clean))
-
-        lost = duplicate_lines(accepted, clean)
-        unique = accepted.filter(~pl.col(LINE).is_in(lost.implode())) if len(lost) else accepted
-        clean_file = lake.put_frame(batch_key(clean.table.lake_prefix, delivery, batch_id, "rows.parquet"), unique)
-        aside = _quarantine(batch, run_id, delivered, [broken_raw, broken_clean, _unconvertible(frame, clean)])
         key = batch_key(raw.table.quarantine_prefix, delivery, batch_id, "rows.parquet")
-        if aside.height:
-            lake.put_frame(key, aside.lazy())
-        else:
-            lake.remove(key)
+        aside = lake.put_rows(key, sifted.aside)
         written = pl.scan_parquet(clean_file).select(pl.len()).collect().item()
-        total = delivered.rows.select(pl.len()).collect().item() + delivered.malformed.height
         return Cleaned(
             batch=batch,
-            delivered=total,
+            delivered=count(delivered),
             accepted=written,
-            duplicate=len(lost),
-            quarantined=aside.height,
+            duplicate=sifted.duplicate,
+            quarantined=sifted.aside.height,
             clean_file=clean_file,
-            quarantine_file=lake.path(key) if aside.height else None,
-            broken_rules=quarantine.per_rule(aside),
+            quarantine_file=aside,
+            broken_rules=quarantine.per_rule(sifted.aside),
             ignored_columns=delivered.ignored,
-            gates=(raw_gate, clean_gate),
+            gates=sifted.gates,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sift(
+    delivered: Delivered,
+    batch: Batch,
+    clean: Contract,
+    *,
+    gate: Callable[[], Gate],
+    folder: Path,
+    timezone: str,
+    run_id: str,
+    attempt: int = quarantine.FIRST,
+) -> Sifted:
+    """Every step between a file that was read and what is written: split, parse, split, gate, deduplicate.
+
+    The gates of a first attempt judge the delivery as a whole. A later one takes rows out of quarantine: its gates
+    judge the rows that now pass, by the rules about single rows. The others were counted when they were set aside, and
+    a share or a number of rows says nothing about rows that were picked because they broke a rule. `gate` is called
+    for when there is something to judge.
+    """
+    raw = batch.contract
+    rows = blank_to_null(delivered.rows, raw)
+    kept, broken_raw = _set_aside(rows, rules_of(raw))
+
+    candidate = folder / "candidate.parquet"
+    typed = to_clean(kept, raw, clean, delivery=batch.delivery, batch_id=batch.batch_id, timezone=timezone)
+    typed.sink_parquet(candidate, compression="lz4")
+    frame = pl.scan_parquet(candidate)
+    convertible = frame.filter(pl.col(BROKEN_TYPES).list.len() == 0).drop(BROKEN_TYPES)
+    accepted, broken_clean = _set_aside(convertible, rules_of(clean))
+
+    whole = attempt == quarantine.FIRST
+
+    def judged(contract: Contract, frame: pl.LazyFrame, left_out: Callable[[Rule], bool]) -> GateResult:
+        found = gate().check_frame(
+            contract,
+            frame,
+            run_id=run_id,
+            batch_id=batch.batch_id,
+            only=lambda rule: (whole or _of_each_row(rule)) and not left_out(rule),
+        )
+        found.raise_if_blocked()
+        return found
+
+    gates: tuple[GateResult, ...] = ()
+    if whole or not _is_empty(accepted):
+        gates = (
+            judged(raw, (rows if whole else kept).drop(LINE), lambda _: False),
+            judged(clean, convertible if whole else accepted, lambda rule: checked_in_warehouse(clean, rule)),
+        )
+    lost = duplicate_lines(accepted, clean)
+    unique = accepted.filter(~pl.col(LINE).is_in(lost.implode())) if len(lost) else accepted
+    broken = pl.concat([broken_raw, broken_clean, _unconvertible(frame, clean)])
+    parts = [quarantine.malformed_part(raw, delivered.malformed)] if delivered.malformed.height else []
+    if broken.height or not parts:
+        columns_of = quarantine.delivered_columns(raw, clean)
+        parts.append(quarantine.payload_part(delivered.rows, raw, broken, columns_of))
+    mark = quarantine.fingerprint(raw, clean)
+    aside = quarantine.quarantined(batch, run_id, parts, attempt=attempt, fingerprint=mark)
+    return Sifted(unique, len(lost), aside, tuple(gates))
+
+
+def count(delivered: Delivered) -> int:
+    """Records of a file, malformed ones included."""
+    return int(delivered.rows.select(pl.len()).collect().item()) + delivered.malformed.height
+
+
+def _of_each_row(rule: Rule) -> bool:
+    """Whether a rule judges some rows of a delivery as it judges all of them."""
+    return (rule.of_row and rule.mostly == 1) or rule.kind in ("columns", "types")
+
+
+def _is_empty(frame: pl.LazyFrame) -> bool:
+    return frame.head(1).collect().is_empty()
 
 
 def _set_aside(rows: pl.LazyFrame, rules: tuple[Rule, ...]) -> tuple[pl.LazyFrame, pl.DataFrame]:
@@ -104,16 +169,7 @@ def _set_aside(rows: pl.LazyFrame, rules: tuple[Rule, ...]) -> tuple[pl.LazyFram
 
 def _unconvertible(frame: pl.LazyFrame, clean: Contract) -> pl.DataFrame:
     """Rows whose text reads well but does not fit the clean type (too many digits or decimals), with their rules."""
-    prefix = pl.lit(f"{clean.table}.")
-    rules = pl.col(BROKEN_TYPES).list.eval(pl.concat_str(prefix, pl.element(), pl.lit(".types")))
+    ids = {c.name: quarantine.type_rule(clean.table, c.name) for c in clean.columns}
+    rules = pl.col(BROKEN_TYPES).list.eval(pl.element().replace_strict(ids, return_dtype=pl.String))
     lost = frame.filter(pl.col(BROKEN_TYPES).list.len() > 0)
     return lost.select(LINE, rules.alias("rule_ids")).collect(engine="streaming")
-
-
-def _quarantine(batch: Batch, run_id: str, delivered: Delivered, broken: list[pl.DataFrame]) -> pl.DataFrame:
-    raw = batch.contract
-    rows = pl.concat(broken)
-    parts = [quarantine.malformed_part(raw, delivered.malformed)] if delivered.malformed.height else []
-    if rows.height or not parts:
-        parts.append(quarantine.payload_part(delivered.rows, raw, rows))
-    return quarantine.quarantined(batch, run_id, parts)

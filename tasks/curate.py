@@ -14,7 +14,7 @@ from contracts.registry import Registry
 from sql.dialect import to_redshift
 from sql.graph import Graph
 from sql.increment import scoped
-from tasks import ledger
+from tasks import ledger, quarantine
 from tasks.lake import FolderLake, batch_key
 from tasks.warehouse import Warehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
@@ -44,7 +44,15 @@ def transform(
             engine.execute(f"CREATE VIEW {source} AS {_latest(registry[source], lake_view)}")
         engine.view_frame(table.taken, taken)
         rows = engine.query(to_redshift(scoped(graph.select(table), contract, registry)))
+    # A run that died before it published, or whose gate failed, left a file for keys that are computed here again.
+    lake.drop_batches(table, keep=_published_by(table, warehouse))
     return lake.put_frame(batch_key(table.lake_prefix, delivery, run, "rows.parquet"), rows.lazy())
+
+
+def _published_by(table: TableId, warehouse: Warehouse) -> set[str]:
+    """The runs that published a table."""
+    statement = "SELECT DISTINCT run_id FROM audit.table_build WHERE table_name = :table_name"
+    return set(warehouse.query(statement, table_name=str(table)).get_column("run_id"))
 
 
 def _files(source: Contract, lake: FolderLake, warehouse: Warehouse) -> list[Path]:
@@ -52,7 +60,7 @@ def _files(source: Contract, lake: FolderLake, warehouse: Warehouse) -> list[Pat
     raw = str(TableId("raw", source.table.name))
     batches = ledger.loaded_batches_of(warehouse, raw)
     paths = [lake.path(batch_key(source.table.lake_prefix, day, batch, "rows.parquet")) for batch, day in batches]
-    return [p for p in paths if p.exists()]
+    return [p for p in paths if p.exists()] + [lake.path(key) for key in quarantine.redriven_files(warehouse, raw)]
 
 
 def _latest(source: Contract, lake_view: str) -> str:

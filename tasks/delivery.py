@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from graphlib import TopologicalSorter
 
@@ -11,7 +11,7 @@ from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import GateBlocked
-from tasks import ledger, quality, reconcile
+from tasks import ledger, quality, quarantine, reconcile, trend
 from tasks.batches import Batch, deliveries, read_inbox
 from tasks.clean import Cleaned, clean_batch
 from tasks.curate import transform
@@ -34,6 +34,7 @@ def newest(space: Workspace) -> date:
 def find(space: Workspace, delivery: date) -> list[str]:
     """The files that the inbox holds for a day, parents before children; what is unexpected or missing is told."""
     report = space.report
+    space.loader.delivery = delivery
     contracts = list(delivered_order(space.registry))
     inbox = read_inbox(space.settings.inbox, delivery, contracts)
     day = delivery.isoformat()
@@ -54,8 +55,7 @@ def _record_mapped(space: Workspace, delivery: date) -> None:
             entry = account.entry(space.run_id, space.settings.source, space.loader.run_at)
             with space.warehouse.transaction():
                 ledger.record(space.warehouse, entry)
-                if broken := account.quarantine_rows(space.run_id, space.loader.run_at):
-                    space.warehouse.insert_rows("audit.quarantine", list(broken[0]), broken)
+                _record_quarantined(space, entry, account.broken_rules)
             space.report.entries.append(entry)
 
 
@@ -102,7 +102,8 @@ def ingest(space: Workspace, file: str) -> Entry | None:
             entry = _loaded_entry(space, cleaned, clean, counts)
             ledger.record(space.warehouse, entry)
             quality.record_results(space.warehouse, cleaned.gates, loader.run_at)
-            quality.record_quarantine(space.warehouse, cleaned, space.run_id, loader.run_at, str(space.lake.root))
+            trend.record_profile(space.warehouse, space.settings, clean, batch, cleaned.clean_file)
+            _record_quarantined(space, entry, cleaned.broken_rules, clean)
             entries.append(entry)
 
         with report.stage("load"):
@@ -110,7 +111,7 @@ def ingest(space: Workspace, file: str) -> Entry | None:
             _, gate = loader.load_batch(clean, [cleaned.clean_file], batch.batch_id, publish)
         report.gates.append(gate)
     except (UnreadableFile, GateBlocked, PublishRefused, LedgerImbalance) as error:
-        return _reject(space, batch, str(error))
+        return _reject(space, batch, error)
     if cleaned.ignored_columns:
         names = ", ".join(cleaned.ignored_columns)
         report.warnings.append(f"{label}: columns that {raw.file} does not have were left in the raw file: {names}")
@@ -146,7 +147,7 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
             report.failures.append(str(error))
             report.gates.append(error.result)
             with space.warehouse.transaction():
-                quality.record_results(space.warehouse, [error.result], space.loader.run_at)
+                quality.record_results(space.warehouse, [error.result], space.loader.run_at, space.loader.delivery)
 
 
 def build_table(space: Workspace, table: TableId, delivery: date, *, full: bool = False) -> None:
@@ -176,19 +177,30 @@ def build_table(space: Workspace, table: TableId, delivery: date, *, full: bool 
 def finish(space: Workspace, delivery: date) -> None:
     """Reconcile and score what the delivery brought, then build the marts that read the audit tables.
 
-    A delivery that brought nothing new writes nothing.
+    A delivery that brought nothing new writes nothing; one without any file is measured once, and what a run had loaded
+    that was killed before this step is scored by the next.
     """
-    report = space.report
-    if not (report.entries or report.builds):
+    report, warehouse = space.report, space.warehouse
+    is_done = trend.is_recorded(warehouse, delivery) and quality.is_scored(warehouse, delivery)
+    if not (report.entries or report.builds) and (space.loader.delivery != delivery or is_done):
         return
     at = space.loader.run_at
     with report.stage("score"):
         space.on_step("score", delivery.isoformat())
         with space.warehouse.transaction():
             report.failures += reconcile.record(space.warehouse, space.settings.repository, space.run_id, at)
-            quality.record_scores(space.warehouse, space.registry, space.run_id, delivery, at)
+            quality.record_scores(space.warehouse, space.registry, space.settings, space.run_id, delivery, at)
+            report.warnings += _measure(space, delivery)
             quality.enqueue_readers(space.warehouse, space.registry, space.graph)
     curate_and_build(space, delivery)
+
+
+def _measure(space: Workspace, delivery: date) -> list[str]:
+    """What is unusual about the delivery that this run brings in; a re-drive or a rebuild brings in none."""
+    if space.loader.delivery != delivery:
+        return []
+    in_inbox = {str(batch.contract.table) for batch in space.inbox.batches}
+    return trend.record(space.warehouse, space.registry, space.settings, space.run_id, delivery, in_inbox)
 
 
 def _loaded_entry(space: Workspace, cleaned: Cleaned, clean: Contract, counts: Counts) -> Entry:
@@ -207,6 +219,30 @@ def _loaded_entry(space: Workspace, cleaned: Cleaned, clean: Contract, counts: C
         status="loaded",
         error=None,
     )
+
+
+def _record_quarantined(
+    space: Workspace, entry: Entry, rules: Mapping[str, int], clean: Contract | None = None
+) -> None:
+    """Enter what a batch set aside, if anything, as the first action on its quarantine; part of its transaction."""
+    if not rules:
+        return
+    table = TableId.parse(entry.table_name)
+    action = quarantine.Action(
+        batch_id=entry.batch_id,
+        attempt=quarantine.FIRST,
+        table_name=entry.table_name,
+        action="quarantined",
+        before_rows=entry.quarantined_rows,
+        left_rows=entry.quarantined_rows,
+        quarantine_file=batch_key(table.quarantine_prefix, entry.delivery_date, entry.batch_id, "rows.parquet"),
+        raw_contract_version=entry.contract_version,
+        clean_contract_version=clean.version if clean else None,
+        fingerprint=quarantine.fingerprint(space.registry[table], clean) if clean else None,
+        run_id=space.run_id,
+        acted_at=space.loader.run_at,
+    )
+    quarantine.record(space.warehouse, action, rules, since=space.loader.run_at)
 
 
 def _entry(
@@ -241,8 +277,9 @@ def _entry(
     )
 
 
-def _reject(space: Workspace, batch: Batch, reason: str) -> Entry:
+def _reject(space: Workspace, batch: Batch, error: Exception) -> Entry:
     """Set a whole file aside, with the reason beside it and in the ledger; the next run tries it again."""
+    reason = str(error)
     space.report.failures.append(f"{batch.delivery.isoformat()}/{batch.path.name}: rejected. {reason}")
     table, day = batch.contract.table, batch.delivery
     note = {"file": batch.path.name, "content_hash": batch.content_hash, "table": str(table), "reason": reason}
@@ -254,5 +291,7 @@ def _reject(space: Workspace, batch: Batch, reason: str) -> Entry:
     if not ledger.is_rejected_as(space.warehouse, entry):
         with space.warehouse.transaction():
             ledger.record(space.warehouse, entry)
+            if isinstance(error, GateBlocked):
+                quality.record_results(space.warehouse, [error.result], space.loader.run_at)
         space.report.entries.append(entry)
     return entry

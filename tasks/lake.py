@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import date
 from pathlib import Path
 
@@ -35,6 +35,13 @@ class FolderLake:
         """Write a frame as Parquet, streaming."""
         return self._publish(key, lambda target: frame.sink_parquet(target, compression="zstd"))
 
+    def put_rows(self, key: str, rows: pl.DataFrame) -> Path | None:
+        """Write rows as Parquet; where there are none, nothing stays of what an earlier try wrote."""
+        if rows.height:
+            return self.put_frame(key, rows.lazy())
+        self.remove(key)
+        return None
+
     def path(self, key: str) -> Path:
         return self.root / key
 
@@ -44,6 +51,12 @@ class FolderLake:
 
     def remove(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
+
+    def drop_batches(self, table: TableId, keep: Container[str]) -> None:
+        """Remove all files of a table, unfinished ones too, but those of the batches to keep."""
+        for folder in (self.root / table.lake_prefix).glob("delivery_date=*/*"):
+            if folder.name not in keep:
+                shutil.rmtree(folder)
 
     def _publish(self, key: str, write: Callable[[Path], object]) -> Path:
         target = self.root / key

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
+
+import polars as pl
 
 from tasks.warehouse import Warehouse
 
@@ -13,7 +15,10 @@ TABLE = "audit.load_ledger"
 
 @dataclass(frozen=True)
 class Entry:
-    """One batch: `delivered_rows = loaded_rows + duplicate_rows + quarantined_rows + excluded_rows`."""
+    """One batch: `delivered_rows = loaded_rows + duplicate_rows + quarantined_rows + excluded_rows + discarded_rows`.
+
+    `quarantined_rows` are those that are still open; of what came with the batch, each row is exactly one of the five.
+    """
 
     batch_id: str
     run_id: str
@@ -32,11 +37,15 @@ class Entry:
     error: str | None
     contract_version: str
     loaded_at: datetime
+    discarded_rows: int = 0
 
     @property
     def is_balanced(self) -> bool:
-        parts = self.loaded_rows + self.duplicate_rows + self.quarantined_rows + self.excluded_rows
-        return self.delivered_rows == parts
+        accepted = self.loaded_rows + self.duplicate_rows
+        return self.delivered_rows == accepted + self.quarantined_rows + self.excluded_rows + self.discarded_rows
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Entry))
 
 
 class LedgerImbalance(RuntimeError):
@@ -44,12 +53,12 @@ class LedgerImbalance(RuntimeError):
 
 
 def record(warehouse: Warehouse, entry: Entry) -> None:
-    """Write an entry in place of an earlier, rejected one; raise LedgerImbalance when rows are unaccounted for."""
+    """Write an entry in place of the batch's earlier one; raise LedgerImbalance when rows are unaccounted for."""
     if not entry.is_balanced:
         raise LedgerImbalance(
             f"{entry.table_name}, file {entry.file_name}: {entry.delivered_rows} rows delivered but "
             f"{entry.loaded_rows} loaded + {entry.duplicate_rows} duplicate + {entry.quarantined_rows} quarantined + "
-            f"{entry.excluded_rows} excluded; nothing of the batch was loaded"
+            f"{entry.excluded_rows} excluded + {entry.discarded_rows} discarded; nothing of the batch was loaded"
         )
     warehouse.execute(f"DELETE FROM {TABLE} WHERE batch_id = :batch_id", batch_id=entry.batch_id)
     values = asdict(entry)
@@ -63,10 +72,24 @@ def is_rejected_as(warehouse: Warehouse, entry: Entry) -> bool:
     return stands.rows() == [("rejected", (entry.error or "")[:1000])]
 
 
+def entry_of(warehouse: Warehouse, batch_id: str) -> Entry | None:
+    """What the ledger says of a batch; None if it knows no such batch."""
+    found = warehouse.query(f"SELECT {_COLUMNS} FROM {TABLE} WHERE batch_id = :batch_id", batch_id=batch_id)
+    # Entries from before rows could be discarded have no count of them.
+    known = found.with_columns(pl.col("discarded_rows").fill_null(0))
+    return Entry(**known.row(0, named=True)) if known.height else None
+
+
 def loaded(warehouse: Warehouse, batch_ids: Sequence[str]) -> set[str]:
     """Those of the batches that are in the warehouse already."""
     known = warehouse.query(f"SELECT batch_id FROM {TABLE} WHERE status = 'loaded'").get_column("batch_id")
     return set(known) & set(batch_ids)
+
+
+def newest_delivery(warehouse: Warehouse) -> date | None:
+    """The last day of which something was loaded; None in an empty warehouse."""
+    newest: date | None = warehouse.scalar(f"SELECT MAX(delivery_date) AS newest FROM {TABLE} WHERE status = 'loaded'")
+    return newest
 
 
 def loaded_batches_of(warehouse: Warehouse, table_name: str) -> list[tuple[str, date]]:

@@ -55,7 +55,10 @@ class Counts:
 
 @dataclass
 class Loader:
-    """What a publish needs at hand: the warehouse, all contracts, the graph of the SQL, the gate when it is needed."""
+    """What a publish needs at hand: the warehouse, all contracts, the graph of the SQL, the gate when it is needed.
+
+    `delivery` is the day that the run brings in; None where it brings none (a re-drive, a rebuild).
+    """
 
     warehouse: Warehouse
     registry: Registry
@@ -63,10 +66,12 @@ class Loader:
     gate: Callable[[], Gate]
     run_id: str
     run_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    delivery: date | None = None
 
     def begin(self, run_id: str) -> None:
         """What is recorded from now on belongs to this run."""
         self.run_id, self.run_at = run_id, datetime.now(UTC).replace(tzinfo=None)
+        self.delivery = None
 
     def ensure_ready(self) -> None:
         """Create schemas, tables and queues that are not there yet, add columns that a contract has gained.
@@ -228,7 +233,7 @@ class Loader:
     ) -> Counts:
         with self.warehouse.transaction():
             counts = self._publish(contract, Counts(staged=staged), full=full)
-            record_results(self.warehouse, results, self.run_at)
+            record_results(self.warehouse, results, self.run_at, self.delivery)
             self._record_build(contract.table, counts, time.perf_counter() - started)
         return counts
 

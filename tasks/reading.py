@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import math
+import re
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -166,9 +167,6 @@ def _csv_header(plain: Path, name: str, contract: Contract, delivery: Delivery) 
         raise UnreadableFile(f"{name}: the header cannot be read: {error}; {_expected(contract)}") from error
     if any("\n" in field for field in header):
         raise UnreadableFile(f"{name}: the header has a line break inside a column's name; {_expected(contract)}")
-    doubled = sorted({field for field in header if header.count(field) > 1})
-    if doubled:
-        raise UnreadableFile(f"{name}: the header names column {doubled[0]!r} twice; {_expected(contract)}")
     return header
 
 
@@ -183,11 +181,26 @@ def _check_text(plain: Path, name: str, contract: Contract) -> None:
 def _check_header(header: list[str], name: str, contract: Contract) -> tuple[str, ...]:
     missing = [c for c in contract.names if c not in header]
     if missing:
+        # A file without a header begins with a row, and a row may be about a person: it is not told.
+        found = f"found {', '.join(header)[:300]}" if _is_header(header, contract) else "its first line is no header"
         raise UnreadableFile(
-            f"{name}: column {', '.join(map(repr, missing))} is missing; found {', '.join(header)[:300]}; "
-            f"{_expected(contract)}"
+            f"{name}: column {', '.join(map(repr, missing))} is missing; {found}; {_expected(contract)}"
         )
+    doubled = sorted({field for field in header if header.count(field) > 1})
+    if doubled:
+        raise UnreadableFile(f"{name}: the header names column {doubled[0]!r} twice; {_expected(contract)}")
     return tuple(c for c in header if c not in contract.names)
+
+
+def _is_header(fields: list[str], contract: Contract) -> bool:
+    """Whether half of the promised names stand in a line, be it in other letters or with another delimiter.
+
+    Parquet has its columns' names in a place of their own.
+    """
+    if contract.delivery and contract.delivery.format == "parquet":
+        return True
+    words = set(re.findall(r"\w+", " ".join(fields).lower()))
+    return 2 * len(words & {column.lower() for column in contract.names}) >= len(contract.names)
 
 
 def _read_jsonl(plain: Path, name: str, contract: Contract, scratch: Path) -> Delivered:

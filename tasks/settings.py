@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -58,6 +59,11 @@ class Settings(BaseSettings):
                 "reporting_currency": reporting_currency,
             }
         )
+
+    def day_end(self, day: date, after: timedelta = timedelta()) -> datetime:
+        """The instant (UTC) at which a day of the shop is over, or `after` has gone by on its clock since then."""
+        end = datetime.combine(day, time()) + timedelta(days=1) + after
+        return end.replace(tzinfo=ZoneInfo(self.shop_timezone)).astimezone(UTC).replace(tzinfo=None)
 
     @property
     def inbox(self) -> Path:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 from command_line import Dw, words
@@ -91,6 +92,8 @@ def test_every_dw_command_and_option_that_a_document_names_exists() -> None:
     assert {text.split()[1] for _, text in told} >= {"generate", "run", "query", "explain", "render", "check"}
     for where, text in told:
         command = COMMANDS.get(text.split()[1])
+        if hasattr(command, "commands"):
+            command = command.commands.get((text.split()[2:] or [""])[0])
         assert command is not None, (where, text)
         known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         assert {word for word in text.split() if word.startswith("--")} <= known, (where, text)
@@ -182,3 +185,13 @@ def test_add_a_table_adds_a_table(
     explained = dw("explain", str(table))
     assert explained.code == 0
     assert "core.dim_customer" in words(explained.out)
+
+
+def test_the_gate_of_the_docs_runs_as_it_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *_ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "gates.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"order_id": [1, 1, 2]}).write_parquet("orders.parquet")
+    told: list[Any] = []
+    exec(compile(first, "docs/gates.md", "exec"), {"print": told.append})
+    assert told[0].success is False
+    assert told[0].result["unexpected_count"] == 2

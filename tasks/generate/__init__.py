@@ -54,7 +54,7 @@ def generate_delivery(
         for index, part in write.by_day(soiled.frames.pop(table), soiled.extra.pop(table, None), plan.size.days):
             day = plan.dates[index]
             path = root / write.file_name(table, day)
-            write.write_file(path, part)
+            write.write_file(path, part, soiled.malformed(table, index))
             files[day, table], rows[day, table] = path, part.height
             count += part.height
         if on_progress:

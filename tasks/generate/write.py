@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -79,8 +79,8 @@ def by_day(frame: pl.DataFrame, extra: pl.DataFrame | None, days: int) -> Iterat
             yield day, rows.drop("_day")
 
 
-def write_file(path: Path, rows: pl.DataFrame) -> None:
-    """Writes the rows in the format the file's name says."""
+def write_file(path: Path, rows: pl.DataFrame, malformed: Sequence[int] = ()) -> None:
+    """Writes the rows in the format the file's name says; the records `malformed` (from 1) are broken ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.name
     if name.endswith(".parquet"):
@@ -92,18 +92,30 @@ def write_file(path: Path, rows: pl.DataFrame) -> None:
         rows.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))).write_csv(buffer)
     else:
         rows.write_ndjson(buffer)
-    payload = buffer.getvalue()
+    payload = _broken(buffer.getvalue(), name, malformed) if malformed else buffer.getvalue()
     # A gzip header carries the time of writing: zero keeps the bytes the same.
     path.write_bytes(gzip.compress(payload, GZIP_LEVEL, mtime=0) if name.endswith(".gz") else payload)
 
 
+def _broken(payload: bytes, name: str, records: Sequence[int]) -> bytes:
+    """The text with some records broken: a CSV's has a delimiter too many, a JSON line is cut off in the middle."""
+    lines = payload.split(b"\n")
+    for record in records:
+        if ".csv" in name:
+            lines[record] = lines[record].replace(b",", b",,", 1)
+        else:
+            lines[record - 1] = lines[record - 1][: len(lines[record - 1]) // 2]
+    return b"\n".join(lines)
+
+
 def labels(plan: Plan, planted: pl.DataFrame) -> pl.DataFrame:
-    """The labels with the delivery date and the file each row stands in."""
+    """The labels with the delivery date, the file, and the line (a CSV's header counts) each row stands in."""
     day_date = pl.Series("delivery_date", plan.dates, dtype=pl.Date).gather(planted["_day"].to_numpy())
     extension = pl.col("table").replace_strict(EXTENSIONS, return_dtype=pl.String)
     return (
         planted.with_columns(day_date)
         .with_columns(file=pl.format("{}/{}.{}", pl.col("delivery_date").cast(pl.String), "table", extension))
-        .select("kind", "table", "delivery_date", "file", "key", "column", "value", "expected", "rule")
-        .sort("kind", "table", "delivery_date", "key", "column")
+        .with_columns(line=pl.col("record") + pl.col("file").str.contains(".csv", literal=True))
+        .select("kind", "table", "delivery_date", "file", "line", "key", "column", "value", "expected", "rule")
+        .sort("kind", "table", "file", "line")
     )

@@ -13,9 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from contracts.ids import TableId
 from tasks.batches import Batch
-from tasks.lake import batch_key
 from tasks.ledger import Entry, LedgerImbalance
 
 DUPLICATE, QUARANTINED, EXCLUDED = "duplicate", "quarantined", "excluded: "
@@ -116,22 +114,6 @@ class FileAccount:
             contract_version=self.contract_version,
             loaded_at=loaded_at,
         )
-
-    def quarantine_rows(self, run_id: str, at: datetime) -> list[dict[str, object]]:
-        """The file's rows of audit.quarantine: one per rule that lines broke."""
-        prefix = TableId.parse(self.table).quarantine_prefix
-        return [
-            {
-                "batch_id": self.batch_id,
-                "run_id": run_id,
-                "table_name": self.table,
-                "rule_id": rule_id,
-                "row_count": count,
-                "file_path": batch_key(prefix, self.delivery, self.batch_id, "rows.parquet"),
-                "quarantined_at": at,
-            }
-            for rule_id, count in sorted(self.broken_rules.items())
-        ]
 
     def _count(self, is_meant: Callable[[str], bool]) -> int:
         return sum(row.lines for row in self.parts if is_meant(row.became))

@@ -90,6 +90,7 @@ def test_the_suites_of_the_repository_are_fresh() -> None:
         ("total >= tax OR status = 'void'", "total >= other(tax)", "not in the portable subset"),
         ("SELECT SUM(total) - SUM(tax) FROM ${table}", "SELECT (", "not SQL"),
         ("^O[0-9]+$", "^O[0-9+$", "unterminated character set"),
+        ("^O[0-9]+$", "^O(?=[0-9])", "look-around"),
     ],
 )
 def test_a_rule_that_cannot_be_run_is_told_with_file_and_line(

@@ -159,3 +159,25 @@ def test_an_unknown_directive_is_refused() -> None:
     check_formats(["%Y-%m-%dT%H:%M:%S.%f%z"])
     with pytest.raises(ValueError, match="%j"):
         check_formats(["%Y-%j"])
+
+
+@pytest.mark.parametrize(
+    ("format_", "message"),
+    [
+        ("%m/%Y", "no whole date"),
+        ("%Y-%m-%d %H", "no whole time"),
+        ("%Y-%m-%d %S", "no whole time"),
+        ("%Y-%m-%d %H:%M.%f", "no whole time"),
+        ("%Y-%m-%d%z", "no whole time"),
+        ("%Y-%m-%d %I:%M", "go together"),
+        ("%Y-%m-%d %H:%M %p", "go together"),
+        ("%Y-%y-%m-%d", "twice"),
+        ("%d %d %m %Y", "twice"),
+        ("%Y-%m-%d%", "not read here"),
+        ("%Y-%m-%d %H:%M:%S%f", "not read here"),
+    ],
+)
+def test_a_format_by_which_no_text_reads_is_refused(format_: str, message: str) -> None:
+    """Some of these would stop Polars in the middle of a run, the others would read nothing."""
+    with pytest.raises(ValueError, match=message):
+        check_formats([format_])

@@ -308,11 +308,6 @@ def test_a_query_over_other_tables_is_an_error_on_a_frame() -> None:
         measure(pl.LazyFrame({"i": [1]}), [rule("sql", query="SELECT COUNT(*) FROM core.other", min=0)])
 
 
-def test_rules_about_delivered_text_are_not_checked_in_the_warehouse() -> None:
-    with pytest.raises(Unsupported, match="on the lake"):
-        suite_select([rule("parses_as", "s", logical="date", formats=[])], "stage.t")
-
-
 def test_a_query_rule_is_exactly_one_query() -> None:
     for text in ("DROP TABLE x", "SELECT 1; SELECT 2", "SELECT COUNT(*) FROM t WHERE a < :run_at"):
         with pytest.raises(Unsupported):

@@ -105,6 +105,14 @@ def aside(cleaned: Cleaned) -> dict[int, tuple[list[str], str]]:
     return {line: (rules, text) for line, rules, text in found.select("source_line", "rule_ids", "payload").iter_rows()}
 
 
+def observed(cleaned: Cleaned) -> dict[int, list[str]]:
+    """Line to the values that broke its rules, one text per rule."""
+    assert cleaned.quarantine_file is not None
+    found = pl.read_parquet(cleaned.quarantine_file)
+    assert (found.get_column("rule_ids").list.len() == found.get_column("observed").list.len()).all()
+    return dict(found.select("source_line", "observed").iter_rows())
+
+
 def balance(cleaned: Cleaned) -> tuple[int, int, int, int]:
     """Delivered, accepted, duplicate, quarantined; and the files hold as many rows as they say."""
     assert cleaned.delivered == cleaned.accepted + cleaned.duplicate + cleaned.quarantined
@@ -160,7 +168,17 @@ def test_each_row_that_breaks_a_rule_is_set_aside_with_what_was_delivered(place:
         10: ["raw.things.malformed"],
     }
     assert json.loads(found[5][1]) == {"id": "d", "amount": "12345.00", "sold_at": "", "status": "open"}
-    assert found[10][1] == "i,1  -- 2 fields where the header has 4"
+    assert found[10][1] == "i,1"
+    assert observed(cleaned) == {
+        3: ["id="],
+        4: ["amount=call us"],
+        5: ["amount=12345.00"],
+        6: ["amount=0.001"],
+        7: ["amount=-1"],
+        8: ["status=lost"],
+        9: ["sold_at=soon"],
+        10: ["2 fields where the header has 4"],
+    }
     assert cleaned.broken_rules == {
         rule: sum(rule in r for r, _ in found.values()) for r, _ in found.values() for rule in r
     }
@@ -174,6 +192,7 @@ def test_a_row_that_breaks_several_rules_is_one_row_with_all_of_them(place: Plac
         ["raw.things.id.not_null", "raw.things.amount.parses_as"],
         ["clean.things.amount.between", "clean.things.status.in_set"],
     ]
+    assert list(observed(cleaned).values()) == [["id=", "amount=call us"], ["amount=-1", "status=lost"]]
     assert cleaned.broken_rules["clean.things.status.in_set"] == 1
 
 

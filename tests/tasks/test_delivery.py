@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,14 @@ def a_table(root: Path, name: str, *parents: str, required: bool = False) -> Non
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Workspace:
+def space(tmp_path: Path) -> Iterator[Workspace]:
     root = tmp_path / "repository"
     a_table(root, "apples", "orders", "zebras")
     a_table(root, "orders", "orders")
     a_table(root, "zebras", required=True)
-    return Workspace(Settings(home=tmp_path / "home"), Registry.read(root), Graph({}))
+    made = Workspace(Settings(home=tmp_path / "home"), Registry.read(root), Graph({}))
+    yield made
+    made.close()
 
 
 def deliver(space: Workspace, *names: str) -> None:

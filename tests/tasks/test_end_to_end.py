@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import polars as pl
 import pytest
-from small_shop import Shop, built, differences, load, open_home, query, read_repository, tables, unaccounted
+from small_shop import Shop, built, differences, load, open_home, query, tables, unaccounted
 
-from expectations.rules import rules_of
+from tasks.generate.defects import KEYS
 
 TABLES = (
     "core.dim_date",
@@ -42,16 +41,6 @@ TABLES = (
     "mart.data_quality_scorecard",
     "mart.data_freshness",
 )
-KEYS = {
-    "customers": "customer_id",
-    "products": "product_id",
-    "orders": "order_id",
-    "order_items": "order_item_id",
-    "payments": "payment_id",
-    "refunds": "refund_id",
-    "inventory_movements": "movement_id",
-    "web_events": "event_id",
-}
 
 
 @pytest.fixture(scope="module")
@@ -106,35 +95,21 @@ def test_every_row_of_a_computed_table_was_recorded_by_a_build(shop: Shop) -> No
 
 
 def quarantine(shop: Shop) -> pl.DataFrame:
-    """Every quarantined row: table, file, key and the kinds of the rules that it broke."""
-    registry, _ = read_repository()
-    kinds = {rule.id: rule.kind for contract in registry.values() for rule in rules_of(contract)}
+    """Every quarantined record: its file, its line and the rules that it broke."""
     parts = [pl.read_parquet(path) for path in sorted((shop.home / "lake" / "quarantine").rglob("*.parquet"))]
     ledger = query(shop.home, "SELECT batch_id, delivery_date FROM audit.load_ledger")
-    rows = pl.concat(parts).join(ledger, on="batch_id").rows(named=True)
-    return pl.DataFrame(
-        [
-            {
-                "table": (table := row["table_name"].removeprefix("raw.")),
-                "file": f"{row['delivery_date']}/{row['file_name']}",
-                "key": json.loads(row["payload"])[KEYS[table]],
-                "rules": [kinds[rule] for rule in row["rule_ids"]],
-            }
-            for row in rows
-        ]
-    )
+    file = pl.format("{}/{}", pl.col("delivery_date").cast(pl.String), "file_name")
+    return pl.concat(parts).join(ledger, on="batch_id").select(file=file, line="source_line", rules="rule_ids")
 
 
 def test_every_planted_fault_is_set_aside_for_its_reason_and_nothing_else_is(shop: Shop, labels: pl.DataFrame) -> None:
     found = quarantine(shop)
-    planted = labels.filter(expected="quarantined").select("table", "file", "key", "rule")
-    assert planted.height > 70
-    caught = planted.join(found, on=["table", "file", "key"], how="inner").filter(
-        pl.col("rules").list.contains(pl.col("rule"))
-    )
-    missed = planted.join(caught, on=["table", "file", "key"], how="anti")
+    planted = labels.filter(expected="quarantined").select("file", "line", "rule")
+    assert planted.height > 100
+    caught = planted.join(found, on=["file", "line"]).filter(pl.col("rules").list.contains(pl.col("rule")))
+    missed = planted.join(caught, on=["file", "line"], how="anti")
     assert missed.is_empty(), missed
-    wrongly = found.join(planted, on=["table", "file", "key"], how="anti")
+    wrongly = found.join(planted, on=["file", "line"], how="anti")
     assert wrongly.height <= found.height * 0.01, wrongly
 
 
@@ -157,7 +132,8 @@ def test_every_order_that_does_not_tie_to_its_lines_is_told_and_no_other(
     without = orders.filter(pl.col("total").is_null())
     payments = loaded["mart.finance_payment_reconciliation"].filter(reconciliation_status="order_missing")
     assert without.join(loaded["clean.payments"], on="order_id").join(payments, on="order_id", how="anti").is_empty()
-    assert sorted([*off["order_id"], *without["order_id"]]) == sorted(labels.filter(expected="warn")["key"])
+    planted = labels.filter(rule="core.fact_sales.lines_sum_to_total")
+    assert sorted([*off["order_id"], *without["order_id"]]) == sorted(planted["key"])
 
 
 def test_a_customer_who_was_never_delivered_is_inferred_and_one_who_comes_late_is_filled_in(

@@ -98,3 +98,19 @@ def test_what_is_removed_is_gone_and_may_be_removed_again(lake: FolderLake) -> N
     lake.remove("note.json")
     lake.remove("note.json")
     assert files(lake) == []
+
+
+def test_where_there_are_no_rows_nothing_stays_of_an_earlier_try(lake: FolderLake) -> None:
+    assert lake.put_rows(KEY, pl.DataFrame({"id": [1]})) == lake.path(KEY)
+    assert lake.put_rows(KEY, pl.DataFrame({"id": []})) is None
+    assert files(lake) == []
+
+
+def test_batches_that_are_not_kept_go_with_all_their_files(lake: FolderLake) -> None:
+    table = TableId("clean", "things")
+    for batch in ("b1", "b2", "b3"):
+        lake.put_text(batch_key(table.lake_prefix, date(2026, 1, 5), batch, "rows.parquet"), batch)
+    lake.path(KEY).with_name(".rows.parquet.part").write_text("b1, broken off")
+    lake.put_text(KEY.replace("things", "others"), "b1")
+    lake.drop_batches(table, keep={"b2", "b4"})
+    assert files(lake) == [KEY.replace("things", "others"), KEY.replace("b1", "b2")]

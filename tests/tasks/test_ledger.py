@@ -56,7 +56,9 @@ def test_an_entry_is_written_as_it_is(warehouse: DuckDBWarehouse) -> None:
     assert entries(warehouse) == [asdict(LOADED)]
 
 
-@pytest.mark.parametrize("column", ["delivered_rows", "loaded_rows", "duplicate_rows", "quarantined_rows"])
+@pytest.mark.parametrize(
+    "column", ["delivered_rows", "loaded_rows", "duplicate_rows", "quarantined_rows", "excluded_rows", "discarded_rows"]
+)
 def test_rows_unaccounted_for_are_refused_and_what_stands_is_left_alone(
     warehouse: DuckDBWarehouse, column: str
 ) -> None:
@@ -64,6 +66,24 @@ def test_rows_unaccounted_for_are_refused_and_what_stands_is_left_alone(
     with pytest.raises(LedgerImbalance, match=r"raw\.orders, file orders\.csv\.gz: \d+ rows delivered but \d+ loaded"):
         ledger.record(warehouse, replace(LOADED, **{column: getattr(LOADED, column) + 1}))
     assert entries(warehouse) == [asdict(REJECTED)]
+
+
+def test_what_the_ledger_says_of_a_batch_is_the_entry_and_no_count_of_discarded_rows_is_none(
+    warehouse: DuckDBWarehouse,
+) -> None:
+    some = replace(LOADED, delivered_rows=13, discarded_rows=3)
+    ledger.record(warehouse, some)
+    assert ledger.entry_of(warehouse, "b1") == some
+    assert ledger.entry_of(warehouse, "b2") is None
+    warehouse.execute(f"UPDATE {ledger.TABLE} SET discarded_rows = NULL")
+    assert ledger.entry_of(warehouse, "b1") == replace(some, discarded_rows=0)
+
+
+def test_the_newest_delivery_is_the_last_that_was_loaded(warehouse: DuckDBWarehouse) -> None:
+    assert ledger.newest_delivery(warehouse) is None
+    ledger.record(warehouse, LOADED)
+    ledger.record(warehouse, replace(REJECTED, batch_id="b2", delivery_date=date(2026, 1, 9)))
+    assert ledger.newest_delivery(warehouse) == date(2026, 1, 5)
 
 
 def test_a_loaded_batch_takes_the_place_of_its_rejection(warehouse: DuckDBWarehouse) -> None:

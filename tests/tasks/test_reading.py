@@ -92,7 +92,7 @@ def test_another_delimiter_leaves_commas_in_the_text(tmp_path: Path) -> None:
         (b"", "the file is empty (0 bytes)"),
         (b"\xef\xbb\xbf", "the file is empty"),
         (b"\nid,name\n1,a\n", "column 'id', 'name' is missing"),
-        (b"1,a\n2,b\n", "column 'id', 'name' is missing; found 1, a"),
+        (b"1,a\n2,b\n", "column 'id', 'name' is missing; its first line is no header; expected"),
         (b"id;name\n1;a\n", "column 'id', 'name' is missing; found id;name"),
         (b"ID,name\n1,a\n", "column 'id' is missing; found ID, name"),
         (b"id,nom\n1,a\n", "column 'name' is missing; found id, nom"),

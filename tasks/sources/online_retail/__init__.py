@@ -118,10 +118,10 @@ def _tables(
 
 def _aside(batch: Batch, delivered: Delivered, broken: pl.DataFrame) -> pl.DataFrame:
     """The quarantine's rows: lines that broke rules, and records that are no line at all."""
-    rules = broken.select(LINE, pl.col("broken_rules").alias("rule_ids"))
+    contract, rules = batch.contract, broken.select(LINE, pl.col("broken_rules").alias("rule_ids"))
     parts = [
-        quarantine.payload_part(delivered.rows, batch.contract, rules),
-        quarantine.malformed_part(batch.contract, delivered.malformed),
+        quarantine.payload_part(delivered.rows, contract, rules, quarantine.delivered_columns(contract)),
+        quarantine.malformed_part(contract, delivered.malformed),
     ]
     # The mapping is no run of the pipeline: its id follows from the file, so that the same file gives the same bytes.
     return quarantine.quarantined(batch, f"mapping-{batch.content_hash[:8]}", parts)
@@ -134,17 +134,9 @@ def _keep(lake: FolderLake, batch: Batch, delivered: Delivered, aside: pl.DataFr
         return batch_key(prefix, batch.delivery, batch.batch_id, name)
 
     lake.put_file(key(TABLE.lake_prefix, batch.path.name), batch.path)
-    _put_or_remove(lake, key(TABLE.quarantine_prefix, "rows.parquet"), aside)
+    lake.put_rows(key(TABLE.quarantine_prefix, "rows.parquet"), aside)
     left_out = lines.filter(pl.col("became").str.starts_with(EXCLUDED)).select(
         LINE, pl.col("became").str.strip_prefix(EXCLUDED).alias("reason"), "line_id", "amount"
     )
     excluded = delivered.rows.join(left_out.lazy(), on=LINE, how="inner").sort(LINE).collect(engine="streaming")
-    _put_or_remove(lake, key(EXCLUDED_PREFIX, "rows.parquet"), excluded)
-
-
-def _put_or_remove(lake: FolderLake, key: str, rows: pl.DataFrame) -> None:
-    """Write the rows; where there are none, nothing stays of an earlier mapping."""
-    if rows.height:
-        lake.put_frame(key, rows.lazy())
-    else:
-        lake.remove(key)
+    lake.put_rows(key(EXCLUDED_PREFIX, "rows.parquet"), excluded)
