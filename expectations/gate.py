@@ -23,7 +23,7 @@ from expectations.predicates import absent
 from expectations.rules import Rule, rules_of
 from expectations.scorecard import scores_of
 from expectations.validation import PreparedSuite, samples_of, stored_result, uncheckable
-from expectations.verdicts import GateBlocked, GateResult, RuleResult
+from expectations.verdicts import GateBlocked, GateResult, RuleNotRun, RuleResult
 from expectations.warehouse_engine import Query, RelationBatch, WarehouseExecutionEngine
 
 __all__ = ["Gate", "GateBlocked", "GateResult", "RuleResult"]
@@ -101,7 +101,10 @@ class Gate:
         checkable = [r for r in rules if not absent(r, present) and (whole or r.kind != "sql")]
         with self._lock:
             suite = self._suite(contract, checkable, engine)
-        results = suite.run(data)
+        try:
+            results = suite.run(data)
+        except Unsupported as error:
+            raise RuleNotRun(contract.table, self._faults(contract, checkable, engine, data) or [str(error)]) from error
         rows = data.rows
         found = {rule.id: _read(rule, result) for rule, result in zip(checkable, results, strict=True)}
         for rule in rules:
@@ -114,6 +117,18 @@ class Gate:
         ordered = tuple(found[rule.id] for rule in rules)
         scores = scores_of(contract, ordered)
         return GateResult(contract.table, run_id, batch_id, rows, ordered, scores, time.perf_counter() - started)
+
+    def _faults(
+        self, contract: Contract, rules: Iterable[Rule], engine: type[FlatEngine], data: BatchData
+    ) -> list[str]:
+        """Which rules cannot be checked, each tried alone."""
+        faults = []
+        for rule in rules:
+            try:
+                self._suite(contract, [rule], engine).run(data)
+            except Unsupported as error:
+                faults.append(f"{rule.where}: {rule.id}: {error}")
+        return faults
 
     def _rules_of(self, contract: Contract) -> tuple[Rule, ...]:
         known = self._rules.get(contract.table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +77,18 @@ class GateBlocked(RuntimeError):
     def __reduce__(self) -> tuple[type[GateBlocked], tuple[GateResult]]:
         # An exception with its own arguments crosses process borders only if it says how it is made.
         return GateBlocked, (self.result,)
+
+
+class RuleNotRun(RuntimeError):
+    """Rules that could not be checked on the data at hand, with file and line: what is unknown never passes."""
+
+    def __init__(self, table: TableId, faults: Sequence[str]) -> None:
+        self.table, self.faults = table, tuple(faults)
+        told = "\n".join(f"  - {fault}" for fault in faults)
+        super().__init__(f"{table} is blocked: a rule cannot be checked, so it does not pass.\n{told}")
+
+    def __reduce__(self) -> tuple[type[RuleNotRun], tuple[TableId, tuple[str, ...]]]:
+        return RuleNotRun, (self.table, self.faults)
 
 
 def blocked_message(result: GateResult) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows import quarantine_commands
+from flows.prefect_defaults import let_go
 
 app = typer.Typer(
     name="dw",
@@ -230,16 +231,9 @@ def main() -> None:
         if debug:
             raise
         message, code = _paragraph(error), 1
-        _let_go(error)
+        let_go(error)
     sys.stderr.write(f"dw: {message}\n")
     sys.exit(code)
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Drop the frames of a failure that Prefect keeps: the engine in them would complain at the end of Python."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
 
 
 def _paragraph(error: Exception) -> str:
@@ -252,6 +246,7 @@ def _paragraph(error: Exception) -> str:
         "WarehouseError",
         "WarehouseBusy",
         "GateBlocked",
+        "RuleNotRun",
         "UnreadableFile",
         "PublishRefused",
         "LedgerImbalance",

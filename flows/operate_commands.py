@@ -29,6 +29,8 @@ from tasks.workspace import close_all, workspace
 
 def status(source: str, first: date | None, last: date | None, *, as_json: bool) -> None:
     """Print which deliveries are loaded, where the gaps are, and what waits."""
+    if first and last and last < first:
+        raise ValueError(f"--to {last} lies before --from {first}")
     found = _status(settings_for(source), first, last)
     if as_json:
         body = {

@@ -33,6 +33,13 @@ def set_defaults(home: Path) -> None:
         os.environ.setdefault(name, value)
 
 
+def let_go(error: BaseException | None) -> None:
+    """Drop the frames of a failure that Prefect keeps: the engine in them would complain at the end of Python."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 def end_orphans(home: Path) -> int:
     """End Prefect's in-process servers that killed runs of this home left behind; returns how many (Linux only).
 

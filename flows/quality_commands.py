@@ -33,6 +33,8 @@ def quality(source: str, table: str | None, days: int, *, as_json: bool, only_an
     settings = settings_for(source)
     wanted = None if table is None else _known(settings, table)
     scores, measures = _read(settings, days, wanted)
+    if as_json and only_anomalies:
+        scores, measures = scores.clear(), measures.filter(pl.col("status") == "anomaly")
     if as_json:
         _print_json(scores, measures)
         return

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from flows import show
-from flows.prefect_defaults import end_orphans, set_defaults
+from flows.prefect_defaults import end_orphans, let_go, set_defaults
 from tasks.batches import deliveries
 from tasks.report import RunReport
 from tasks.sources import DEFAULT, SOURCES, settings_for
@@ -73,6 +73,7 @@ def _run(source: str, days: list[date], table: str | None) -> bool:
             except (WarehouseError, OSError, ValueError, RuntimeError) as error:
                 # What was published of the day stays; the next run takes up the rest.
                 total.failures.append(f"{day}: stopped. {error}")
+                let_go(error)
         with total.stage("docs"):
             on_step("docs", "Data Docs")
             docs = build_site(space.gate.directory / "results", settings.data_docs)

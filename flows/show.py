@@ -17,7 +17,7 @@ from rich.table import Table
 
 from contracts.ids import TableId
 from expectations.rules import Rule
-from expectations.scorecard import THRESHOLDS, Score, label, merge, scores
+from expectations.scorecard import THRESHOLDS, Score, label, merge, score, scores
 from tasks.load import Counts
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -181,11 +181,19 @@ def _scores(report: RunReport) -> Table:
     delivered = [gate for gate in report.gates if gate.table.layer in ("raw", "clean")]
     built = [gate for gate in report.gates if gate.table.layer not in ("raw", "clean")]
     by_place = [{score.dimension: score for score in merge(scores(gates))} for gates in (delivered, built)]
+    by_place[0]["uniqueness"] = _uniqueness(report, by_place[0].get("uniqueness"))
     for dimension in sorted({*by_place[0], *by_place[1]}, key=lambda name: (name not in THRESHOLDS, name)):
         wanted = f"{THRESHOLDS[dimension]:.0%}" if dimension in THRESHOLDS else "reported"
         cells = [cell for found in by_place for cell in _score_cells(found.get(dimension))]
         table.add_row(label(dimension), wanted, *cells)
     return table
+
+
+def _uniqueness(report: RunReport, of_keys: Score | None) -> Score:
+    """That of keys, and of what was delivered: rows that came twice are in the ledger, no gate sees them."""
+    new, again = (sum(getattr(e, name) for e in report.entries) for name in ("loaded_rows", "duplicate_rows"))
+    evaluated, failed = (of_keys.evaluated, of_keys.failed) if of_keys else (0, 0)
+    return score(None, "uniqueness", evaluated + new + again, failed + again)
 
 
 def _score_cells(score: Score | None) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
-from expectations.verdicts import GateBlocked
+from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks import ledger, quality, quarantine, reconcile, trend
 from tasks.batches import Batch, deliveries, read_inbox
 from tasks.clean import Cleaned, clean_batch
@@ -110,7 +110,7 @@ def ingest(space: Workspace, file: str) -> Entry | None:
             space.on_step("load", label)
             _, gate = loader.load_batch(clean, [cleaned.clean_file], batch.batch_id, publish)
         report.gates.append(gate)
-    except (UnreadableFile, GateBlocked, PublishRefused, LedgerImbalance) as error:
+    except (UnreadableFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance) as error:
         return _reject(space, batch, error)
     if cleaned.ignored_columns:
         names = ", ".join(cleaned.ignored_columns)
@@ -139,7 +139,7 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
             continue
         try:
             build_table(space, table, delivery, full=redefined)
-        except PublishRefused as error:
+        except (PublishRefused, RuleNotRun) as error:
             blocked[table] = table
             report.failures.append(str(error))
         except GateBlocked as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from contracts.ids import TableId
-from expectations.verdicts import GateBlocked
+from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks.delivery import build_table, curate_and_build, finish
 from tasks.load import PublishRefused
 from tasks.report import RunReport
@@ -26,7 +26,7 @@ def rebuild(space: Workspace, table: TableId, since: date | None = None) -> RunR
         space.loader.enqueue_since(table, since)
     try:
         build_table(space, table, today, full=since is None)
-    except (GateBlocked, PublishRefused) as error:
+    except (GateBlocked, RuleNotRun, PublishRefused) as error:
         space.report.failures.append(str(error))
         return space.report
     curate_and_build(space, today)

@@ -15,7 +15,7 @@ from typing import Literal
 import polars as pl
 
 from contracts.model import Contract
-from expectations.verdicts import GateBlocked
+from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks import delivery as work
 from tasks import ledger, quality, quarantine
 from tasks.batches import Batch, batch_of
@@ -95,7 +95,7 @@ def redrive(space: Workspace, selection: Selection) -> list[Outcome]:
 def _redrive_or_tell(space: Workspace, batch: OpenBatch, selection: Selection) -> Outcome:
     try:
         return _redrive(space, _open(space, batch, selection))
-    except (UnreadableFile, GateBlocked, PublishRefused, LedgerImbalance, CannotRedrive) as error:
+    except (UnreadableFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance, CannotRedrive) as error:
         space.report.failures.append(f"{batch.label}: not redriven. {error}")
         return Outcome(batch, attempt=batch.attempt, error=str(error))
 

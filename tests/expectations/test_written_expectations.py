@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from contracts.model import Contract
 from contracts.source import ContractError
 from expectations.compiler import suite_json
 from expectations.rules import rules_of
-from expectations.verdicts import GateBlocked
+from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks.landing import check_file
 
 THINGS = """
@@ -125,3 +126,31 @@ def test_it_may_not_quarantine(tmp_path: Path) -> None:
     contract = things(tmp_path, written, **{"dimension: accuracy": quarantine})
     with pytest.raises(ContractError, match=r"things.yaml:\d+: raw.things.made_up: .* only rules about rows may"):
         rules_of(contract)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "told"),
+    [
+        ({"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "thing_id"}}, "thing_id is String"),
+        ({"type": "expect_column_values_to_match_regex", "kwargs": {"column": "phone", "regex": "^5("}}, "unclosed"),
+    ],
+)
+def test_what_the_columns_types_or_the_engine_refuse_is_told_before_any_data_come(
+    tmp_path: Path, implementation: Any, told: str
+) -> None:
+    with pytest.raises(ContractError, match=rf"contracts/raw/things.yaml:\d+: raw.things.made_up: .*{told}"):
+        suite_json(things(tmp_path, implementation))
+
+
+def test_a_rule_that_the_data_refuse_blocks_its_table_and_says_where_it_stands(
+    gate_module: Any, tmp_path: Path
+) -> None:
+    rising = {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "thing_id"}}
+    number = {"logicalType: string, physicalType: varchar(20), description: Thing": "logicalType: integer, "}
+    number = {was: becomes + "physicalType: bigint, description: Thing" for was, becomes in number.items()}
+    contract = things(tmp_path, rising, "clean", **number)
+    gate = gate_module.Gate({contract.table: contract}, tmp_path / "gx")
+    with pytest.raises(RuleNotRun, match=r"contracts/clean/things.yaml:\d+: clean.things.made_up: .*String") as caught:
+        gate.check_frame(contract, ROWS, **IDS)
+    assert str(caught.value).startswith("clean.things is blocked: a rule cannot be checked")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
