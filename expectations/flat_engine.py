@@ -21,8 +21,8 @@ from great_expectations.expectations.registry import _registered_metrics, get_me
 
 from contracts.model import Mask
 from expectations.expressions import Unsupported
-from expectations.masking import mask, masked
-from expectations.measured import Finding, Measured
+from expectations.masking import shown
+from expectations.measured import Finding, Measured, masked_extreme
 from expectations.own import METRIC
 
 assert core_metrics  # importing them is what fills the registry
@@ -101,21 +101,7 @@ class FlatEngine(ExecutionEngine[Any]):
 
 def found(measured: Measured, rows: int, samples: Sequence[Mapping[str, Any]], data: BatchData) -> Finding:
     """What `warehouse.rule` answers, personal data masked."""
-    return Finding(_masked(measured, data), rows, [sample(masked(row, data.masks)) for row in samples])
-
-
-def sample(row: Mapping[str, Any]) -> Any:
-    """One value as it is (what JSON lacks as text), several as `a=1, b=2`."""
-    plain = {c: v if isinstance(v, str | int | float | bool | None) else str(v) for c, v in row.items()}
-    return next(iter(plain.values())) if len(plain) == 1 else ", ".join(f"{c}={v}" for c, v in plain.items())
-
-
-def _masked(measured: Measured, data: BatchData) -> Measured:
-    """The least or greatest value of a personal column is a value of it."""
-    how = next((data.masks[c] for c in measured.rule.columns if c in data.masks), None)
-    if how is None or measured.rule.args.get("function") not in ("min", "max"):
-        return measured
-    return Measured(measured.rule, measured.evaluated, measured.failed, mask(measured.observed, how))
+    return Finding(masked_extreme(measured, data.masks), rows, [shown(row, data.masks) for row in samples])
 
 
 class _Provider(MetricProvider):

@@ -36,9 +36,9 @@ def masked(row: Mapping[str, Any], masks: Mapping[str, Mask]) -> dict[str, Any]:
 
 def shown(row: Mapping[str, Any], masks: Mapping[str, Mask]) -> Any:
     """One value as it is (what JSON lacks as text), several as `a=1, b=2`; personal ones masked."""
-    plain = {c: v if isinstance(v, str | int | float | bool | None) else str(v) for c, v in row.items()}
-    safe = masked(plain, masks)
-    return next(iter(safe.values())) if len(safe) == 1 else ", ".join(f"{c}={v}" for c, v in safe.items())
+    safe = masked(row, masks)
+    plain = {c: v if isinstance(v, str | int | float | bool | None) else str(v) for c, v in safe.items()}
+    return next(iter(plain.values())) if len(plain) == 1 else ", ".join(f"{c}={v}" for c, v in plain.items())
 
 
 def _hash(text: str) -> str:

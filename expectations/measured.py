@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+from contracts.model import Mask
+from expectations.masking import mask
 from expectations.rules import Rule
 
 
@@ -33,6 +36,14 @@ class Finding:
     measured: Measured
     rows: int
     samples: list[Any] = field(default_factory=list)
+
+
+def masked_extreme(measured: Measured, masks: Mapping[str, Mask]) -> Measured:
+    """The least or greatest value of a personal column is a value of it, and hidden as such."""
+    how = next((masks[c] for c in measured.rule.columns if c in masks), None)
+    if how is None or measured.rule.args.get("function") not in ("min", "max"):
+        return measured
+    return replace(measured, observed=mask(measured.observed, how))
 
 
 def of_table(rule: Rule, observed: Any) -> Measured:

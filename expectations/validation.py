@@ -33,7 +33,8 @@ from great_expectations.validator.validation_statistics import calc_validation_s
 
 from expectations.compiler import GX_VERSION
 from expectations.expressions import Unsupported
-from expectations.flat_engine import MAX_SAMPLES, BatchData, FlatEngine, Unresolved, sample
+from expectations.flat_engine import MAX_SAMPLES, BatchData, FlatEngine, Unresolved
+from expectations.masking import shown
 from expectations.own import METRIC, RuleExpectation
 
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": MAX_SAMPLES}
@@ -149,7 +150,7 @@ def samples_of(result: ExpectationValidationResult) -> tuple[Any, ...]:
             return dict(zip(pair, value, strict=True))
         return value if isinstance(value, dict) else {"value": value}
 
-    return tuple(sample(named(value)) for value in result.result.get("partial_unexpected_list") or ())
+    return tuple(shown(named(value), {}) for value in result.result.get("partial_unexpected_list") or ())
 
 
 def uncheckable(configuration: dict[str, Any], why: str) -> ExpectationValidationResult:

@@ -57,7 +57,8 @@ def backfill(source: str, first: date, last: date, name: str | None) -> bool:
         known = _status(settings, first, last)
         if table is not None:
             known = known.of_table(str(table))
-        chosen = [day for day in chosen if day in known.days_in("waiting", "rejected")]
+        to_do = known.days_in("waiting", "rejected")
+        chosen = [day for day in chosen if day in to_do]
         if known.gaps:
             show.console.print(f"No delivery at all: {days_text(known.gaps)}.")
     if not chosen:
@@ -86,10 +87,9 @@ def show_status(found: Status, source: str) -> None:
         f"[bold]{source}[/]: {len(found.days)} days from {found.days[0]} to {found.days[-1]}; {loaded.height:,} files "
         f"loaded, {rows:,} rows, {aside:,} of them in quarantine."
     )
-    newest = loaded["delivery_date"].max()
-    if newest is not None:
-        behind = (datetime.now(UTC).date() - newest).days  # type: ignore[operator]
-        console.print(f"Newest delivery loaded: {newest} ({behind:,} days ago).")
+    if known := found.days_in("loaded"):
+        behind = (datetime.now(UTC).date() - known[-1]).days
+        console.print(f"Newest delivery loaded: {known[-1]} ({behind:,} days ago).")
     if found.gaps:
         console.print(f"[yellow]No delivery at all:[/] {days_text(found.gaps)}.")
     open_files = found.files.filter(pl.col("state") != "loaded")

@@ -35,7 +35,7 @@ def run(source: str, days: list[date] | None, files: list[Path]) -> bool:
             raise ValueError(f"no delivery in {settings.inbox}; {hint}")
         if unknown := [d.isoformat() for d in chosen if d not in found]:
             raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
-        return run_days(source, chosen)
+        return _run(source, chosen, None)
     finally:
         close_all()
 

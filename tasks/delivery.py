@@ -180,9 +180,8 @@ def finish(space: Workspace, delivery: date) -> None:
     A delivery that brought nothing new writes nothing; one without any file is measured once, and what a run had loaded
     that was killed before this step is scored by the next.
     """
-    report, warehouse = space.report, space.warehouse
-    is_done = trend.is_recorded(warehouse, delivery) and quality.is_scored(warehouse, delivery)
-    if not (report.entries or report.builds) and (space.loader.delivery != delivery or is_done):
+    report = space.report
+    if not (report.entries or report.builds) and (space.loader.delivery != delivery or _is_done(space, delivery)):
         return
     at = space.loader.run_at
     with report.stage("score"):
@@ -193,6 +192,10 @@ def finish(space: Workspace, delivery: date) -> None:
             report.warnings += _measure(space, delivery)
             quality.enqueue_readers(space.warehouse, space.registry, space.graph)
     curate_and_build(space, delivery)
+
+
+def _is_done(space: Workspace, delivery: date) -> bool:
+    return trend.is_recorded(space.warehouse, delivery) and quality.is_scored(space.warehouse, delivery)
 
 
 def _measure(space: Workspace, delivery: date) -> list[str]:

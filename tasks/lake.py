@@ -45,10 +45,6 @@ class FolderLake:
     def path(self, key: str) -> Path:
         return self.root / key
 
-    def parquet_files(self, table: TableId) -> list[Path]:
-        """The Parquet files of all batches of a table, oldest delivery first."""
-        return sorted((self.root / table.lake_prefix).glob("delivery_date=*/*/*.parquet"))
-
     def remove(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import polars as pl
 
 from contracts.model import Contract
-from expectations.masking import mask, shown
-from expectations.measured import Measured
+from expectations.masking import shown
+from expectations.measured import Measured, masked_extreme
 from expectations.predicates import measure, samples, split
 from expectations.rules import Rule, rules_of
 from expectations.scorecard import scores_of
@@ -127,16 +127,9 @@ def _results(rows: pl.LazyFrame, measured: list[Measured], contract: Contract) -
         rule.id: tuple(shown(row, contract.masks) for row in some) for rule, some in zip(failed, broken, strict=True)
     }
     return tuple(
-        RuleResult(m.rule, m.evaluated, m.failed, m.success, _observed(m, contract), examples.get(m.rule.id, ()))
-        for m in measured
+        RuleResult(m.rule, m.evaluated, m.failed, m.success, m.observed, examples.get(m.rule.id, ()))
+        for m in (masked_extreme(found, contract.masks) for found in measured)
     )
-
-
-def _observed(measured: Measured, contract: Contract) -> Any:
-    """The least or greatest value of a personal column is a value of it."""
-    rule = measured.rule
-    how = contract.masks.get(rule.columns[0]) if rule.args.get("function") in ("min", "max") else None
-    return mask(measured.observed, how) if how else measured.observed
 
 
 def _as_dict(result: RuleResult) -> dict[str, Any]:

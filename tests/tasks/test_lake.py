@@ -51,7 +51,7 @@ def test_a_write_that_fails_leaves_nothing_visible(lake: FolderLake) -> None:
     with pytest.raises(RuntimeError, match="no more rows"):
         lake.put_frame(KEY, failing())
     assert not lake.path(KEY).exists()
-    assert lake.parquet_files(TableId("clean", "things")) == []
+    assert list(lake.root.rglob("*.parquet")) == []
 
 
 def test_a_write_that_fails_leaves_the_earlier_file_as_it_was(lake: FolderLake) -> None:
@@ -66,7 +66,7 @@ def test_what_a_killed_write_left_behind_does_not_count_and_is_overwritten(lake:
     part = lake.path(KEY).with_name(".rows.parquet.part")
     part.parent.mkdir(parents=True)
     part.write_bytes(b"half a file")
-    assert lake.parquet_files(TableId("clean", "things")) == []
+    assert list(lake.root.rglob("*.parquet")) == []
     lake.put_frame(KEY, pl.LazyFrame({"id": [1]}))
     assert files(lake) == [KEY]
 
@@ -76,21 +76,6 @@ def test_the_same_write_twice_leaves_the_same_bytes(lake: FolderLake) -> None:
     first = lake.put_frame(KEY, frame).read_bytes()
     assert lake.put_frame(KEY, frame).read_bytes() == first
     assert files(lake) == [KEY]
-
-
-def test_a_tables_files_come_oldest_delivery_first(lake: FolderLake) -> None:
-    table = TableId("clean", "things")
-    for day, batch in ((6, "a"), (5, "b"), (5, "a")):
-        lake.put_frame(
-            batch_key(table.lake_prefix, date(2026, 1, day), batch, "rows.parquet"), pl.LazyFrame({"id": [day]})
-        )
-    lake.put_frame("clean/things_old/delivery_date=2026-01-01/x/rows.parquet", pl.LazyFrame({"id": [0]}))
-    found = [p.relative_to(lake.root).parts[2:4] for p in lake.parquet_files(table)]
-    assert found == [
-        ("delivery_date=2026-01-05", "a"),
-        ("delivery_date=2026-01-05", "b"),
-        ("delivery_date=2026-01-06", "a"),
-    ]
 
 
 def test_what_is_removed_is_gone_and_may_be_removed_again(lake: FolderLake) -> None:
