@@ -40,6 +40,7 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
+	$(BIN)/pytest -q tests/test_benchmarks.py
 	$(BIN)/python benchmarks/gates.py --rows $(or $(ROWS),5000000)
 
 clean: ## Remove the local warehouse and lake (not the environment)

@@ -63,7 +63,7 @@ _CHRONO = {".%f": "%.f", "%z": "%#z", "%": "%%"}
 
 def blank_to_null(text: pl.Expr) -> pl.Expr:
     """The text, or NULL where it is empty or only blanks: what a raw table calls missing."""
-    return pl.when(text.str.strip_chars(BLANKS) != "").then(text)
+    return pl.when(text.str.strip_chars() != "").then(text)
 
 
 def parse(text: pl.Expr, logical: str, formats: Sequence[str] = (), type: ColumnType | None = None) -> pl.Expr:

@@ -9,6 +9,7 @@ import polars_hash as plh
 
 from contracts.model import Column, Contract, Normaliser
 from contracts.polars_types import polars_schema
+from expectations import parsing
 from expectations.parsing import parse
 from tasks.reading import LINE
 
@@ -20,9 +21,7 @@ _SEPARATOR = "\x1f"
 
 def blank_to_null(rows: pl.LazyFrame, raw: Contract) -> pl.LazyFrame:
     """Delivered text as the raw gate sees it: a blank field is NULL."""
-    return rows.with_columns(
-        pl.when(pl.col(c).str.strip_chars() == "").then(None).otherwise(pl.col(c)).alias(c) for c in raw.names
-    )
+    return rows.with_columns(parsing.blank_to_null(pl.col(c)).alias(c) for c in raw.names)
 
 
 def to_clean(

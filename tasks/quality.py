@@ -158,6 +158,9 @@ FROM audit.quality_result AS results
 LEFT JOIN (
     SELECT run_id, table_name, MAX(definition_hash) AS definition_hash
     FROM audit.table_build
+    WHERE run_id IN (
+        SELECT run_id FROM audit.quality_result WHERE batch_id = '' AND delivery_date = :delivery_date
+    )
     GROUP BY run_id, table_name
 ) AS builds
     ON builds.run_id = results.run_id AND builds.table_name = results.table_name
@@ -208,13 +211,17 @@ def is_scored(warehouse: Warehouse, day: date) -> bool:
 
 def daily_scores(warehouse: Warehouse, days: int) -> pl.DataFrame:
     """The scores of the last `days` delivery days, each day's as it was last scored, oldest first."""
+    latest_days = (
+        f"SELECT DISTINCT delivery_date FROM audit.quality_score ORDER BY delivery_date DESC LIMIT {int(days)}"
+    )
     scored = warehouse.query(
         "SELECT delivery_date, table_name, layer, dimension, evaluated_count, failed_count, "
         "CAST(score AS DOUBLE PRECISION) AS score, CAST(threshold AS DOUBLE PRECISION) AS threshold, is_passed, "
-        "scored_at, run_id FROM audit.quality_score ORDER BY delivery_date, table_name, dimension, scored_at, run_id"
+        f"scored_at, run_id FROM audit.quality_score WHERE delivery_date IN ({latest_days}) "
+        "ORDER BY delivery_date, table_name, dimension, scored_at, run_id"
     )
     latest = scored.unique(["delivery_date", "table_name", "dimension"], keep="last", maintain_order=True)
-    return latest.filter(pl.col("delivery_date").rank("dense", descending=True) <= days).drop("scored_at", "run_id")
+    return latest.drop("scored_at", "run_id")
 
 
 def by_layer(scores: pl.DataFrame) -> pl.DataFrame:

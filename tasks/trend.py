@@ -106,34 +106,54 @@ def record(
 
 
 def measured(warehouse: Warehouse, registry: Registry, settings: Settings, days: Iterable[date]) -> pl.DataFrame:
-    """The measures of those of the days on which anything was delivered, and of the last one, one row each."""
+    """The measures of those of the days on which anything was delivered, and of the last one, one row each.
+
+    Of what lies before the first of the days, only each table's first delivery and its newest instant are read.
+    """
     *earlier, day = days
+    since = min(earlier, default=day)
     tables = [c.table.name for c in registry.layer("clean") if TableId("raw", c.table.name) in registry]
-    ledger = warehouse.query(
-        "SELECT table_name, delivery_date, delivered_rows, loaded_rows FROM audit.load_ledger"
-    ).filter(pl.col("table_name").is_in([f"raw.{name}" for name in tables]))
+    ours = pl.col("table_name").is_in([f"raw.{name}" for name in tables])
+    ledger = warehouse.query(_DELIVERED, since=since).filter(ours)
+    first = warehouse.query(_FIRST_DELIVERY).filter(ours)
     delivered = ledger.get_column("delivery_date").unique().to_list()
     ends = {d: settings.day_end(d) for d in (*earlier, day) if d == day or d in delivered}
     calendar = pl.DataFrame(
         {"delivery_date": ends.keys(), "day_end": ends.values()},
         schema={"delivery_date": pl.Date, "day_end": pl.Datetime("us")},
     )
-    profile = warehouse.query(
-        "SELECT profile.delivery_date, profile.table_name, profile.column_name, profile.row_count, profile.null_count, "
-        f"profile.newest_at FROM {PROFILE} AS profile INNER JOIN audit.load_ledger AS ledger "
-        "ON ledger.batch_id = profile.batch_id WHERE ledger.status = 'loaded'"
-    )
+    profile = warehouse.query(_PROFILE, since=since)
+    newest = pl.concat([warehouse.query(_NEWEST_BEFORE, since=since), profile.select(_NEWEST)], how="vertical_relaxed")
     optional = {
         (str(c.table), column.name) for c in registry.layer("clean") for column in c.columns if not column.required
     }
-    parts = [_volume(ledger, calendar), _null_share(profile, optional, calendar), _age(profile, calendar)]
+    parts = [_volume(ledger, first, calendar), _null_share(profile, optional, calendar), _age(newest, calendar)]
     return pl.concat([part.select(_POINT) for part in parts])
 
 
-def _volume(ledger: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+_NEWEST = ["table_name", "column_name", "delivery_date", "newest_at"]
+_DELIVERED = (
+    "SELECT table_name, delivery_date, delivered_rows, loaded_rows FROM audit.load_ledger WHERE delivery_date >= :since"
+)
+_FIRST_DELIVERY = "SELECT table_name, MIN(delivery_date) AS first FROM audit.load_ledger GROUP BY table_name"
+_OF_LOADED = (
+    f"FROM {PROFILE} AS profile INNER JOIN audit.load_ledger AS ledger ON ledger.batch_id = profile.batch_id "
+    "WHERE ledger.status = 'loaded'"
+)
+_PROFILE = (
+    "SELECT profile.table_name, profile.column_name, profile.delivery_date, profile.newest_at, profile.row_count, "
+    f"profile.null_count {_OF_LOADED} AND profile.delivery_date >= :since"
+)
+_NEWEST_BEFORE = (
+    "SELECT profile.table_name, profile.column_name, MAX(profile.delivery_date) AS delivery_date, "
+    f"MAX(profile.newest_at) AS newest_at {_OF_LOADED} AND profile.delivery_date < :since "
+    "GROUP BY profile.table_name, profile.column_name"
+)
+
+
+def _volume(ledger: pl.DataFrame, first: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     """Rows per table and day, from the table's first delivery on; a day without its file has none."""
     counts = ["delivered_rows", "loaded_rows"]
-    first = ledger.group_by("table_name").agg(first=pl.min("delivery_date"))
     sums = ledger.group_by("table_name", "delivery_date").agg(pl.sum(*counts))
     return (
         first.join(calendar, how="cross")
@@ -157,11 +177,10 @@ def _null_share(profile: pl.DataFrame, optional: set[tuple[str, str]], calendar:
     )
 
 
-def _age(profile: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+def _age(newest: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     """Per table and day, the hours from the newest instant that was delivered until then to the day's end."""
-    newest = profile.drop_nulls("newest_at").select("table_name", "column_name", "delivery_date", "newest_at")
     return (
-        calendar.join(newest, how="cross", suffix="_of")
+        calendar.join(newest.drop_nulls("newest_at"), how="cross", suffix="_of")
         .filter(pl.col("delivery_date_of") <= pl.col("delivery_date"))
         .group_by("table_name", "column_name", "delivery_date", "day_end")
         .agg(pl.max("newest_at"))
@@ -176,8 +195,11 @@ def _age(profile: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
 def recorded(warehouse: Warehouse, days: int) -> pl.DataFrame:
     """What was measured on the last `days` delivery days, oldest first."""
     columns = ", ".join([*_POINT, "median", "spread", "z", "points", "status"])
-    rows = warehouse.query(f"SELECT {columns} FROM {TABLE} ORDER BY delivery_date, table_name, measure, column_name")
-    return rows.filter(pl.col("delivery_date").rank("dense", descending=True) <= days)
+    latest = f"SELECT DISTINCT delivery_date FROM {TABLE} ORDER BY delivery_date DESC LIMIT {int(days)}"
+    return warehouse.query(
+        f"SELECT {columns} FROM {TABLE} WHERE delivery_date IN ({latest}) "
+        "ORDER BY delivery_date, table_name, measure, column_name"
+    )
 
 
 def sentences(judged: pl.DataFrame) -> list[str]:
