@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test torture lint format lock bench-gates clean
+.PHONY: help run test torture lint format lock bench-gates bench-growth clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -42,6 +42,9 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
 	$(BIN)/pytest -q tests/test_benchmarks.py
 	$(BIN)/python benchmarks/gates.py --rows $(or $(ROWS),5000000)
+
+bench-growth: .venv/ready-test ## Measure what a day costs in histories of 1, 4 and 16 times the days
+	$(BIN)/python benchmarks/growth.py $(if $(FOLDER),--folder $(FOLDER))
 
 clean: ## Remove the local warehouse and lake (not the environment)
 	rm -rf .warehouse

@@ -78,7 +78,8 @@ class Load(Strict):
     stays, whatever came first. upsert: by key; `versioned_by` keeps the later row. scd2: `effective` opens a version,
     ties break by `sequence`; a change in `tracked` opens one, `overwrite` columns take the latest value in every
     version; `deletes` says what ends one. snapshot: whole `partition`s anew. `date` is joined on too, so that a merge
-    touches the days of the batch only.
+    touches the days of the batch only. `increment` names the rows that a change touches; a computed table without one
+    says `window: all`, that each run reads the whole history.
     """
 
     strategy: Strategy
@@ -91,6 +92,7 @@ class Load(Strict):
     overwrite: tuple[str, ...] = ()
     deletes: Deletes | None = None
     increment: Increment | None = None
+    window: Literal["all"] | None = None
     max_closed_share: float = Field(default=0.2, alias="maxClosedShare", gt=0, le=1)
 
     @model_validator(mode="after")
@@ -103,6 +105,8 @@ class Load(Strict):
             raise ValueError("`effective`, `tracked`, `overwrite` and `deletes` belong to strategy scd2")
         if self.sequence and self.strategy not in ("scd2", "append"):
             raise ValueError("`sequence` belongs to the strategies scd2 and append")
+        if self.increment and self.window:
+            raise ValueError("`window: all` reads the whole history, an `increment` what a change touches: name one")
         return self
 
 

@@ -188,6 +188,8 @@ def _load(contract: Contract) -> str:
         parts.append(f"the later {load.versioned_by} wins")
     if load.increment:
         parts.append(f"computed anew per {load.increment.key} that changed")
+    if load.window:
+        parts.append("computed from the whole history by each run")
     return ", ".join(parts)
 
 

@@ -44,6 +44,11 @@ def faults(select: exp.Query, contract: Contract, registry: Registry) -> Iterato
     if increment is None:
         if contract.load.strategy == "scd2":
             yield "strategy scd2 needs an increment: its key is the durable key"
+        elif contract.load.window is None:
+            yield (
+                "without load.increment each run computes the table from the whole history: "
+                "name the rows that a change touches, or say `window: all`"
+            )
         return
     if not contract.by_name[increment.key].required:
         yield f"increment key {increment.key} must be required: a row with a NULL key would never be computed anew"

@@ -140,7 +140,9 @@ class Loader:
         """MD5 of what decides a computed table's rows: its SELECT, its columns, its load."""
         contract = self.registry[table]
         columns = [(c.name, str(c.type), c.key_position) for c in contract.columns]
-        text = f"{self.graph.text(table)}|{columns}|{contract.load.model_dump_json()}"
+        # Without defaults, a version that knows more settings does not compute every table anew.
+        load = contract.load.model_dump_json(exclude_defaults=True, exclude={"window", "max_closed_share"})
+        text = f"{self.graph.text(table)}|{columns}|{load}"
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
     def is_redefined(self, table: TableId) -> bool:

@@ -38,7 +38,7 @@ def contract(
     """A contract of these columns: a name alone is a `varchar(64)`; `type` is the physical type, `key` its place in
     the key, other keys stand as in ODCS, and those that ODCS does not have become custom properties."""
     layer, _, name = table.partition(".")
-    custom = [{"property": "load", "value": load or {"strategy": "replace"}}]
+    custom = [{"property": "load", "value": load or {"strategy": "replace", "window": "all"}}]
     if delivery:
         custom.append({"property": "delivery", "value": delivery})
     body = {

@@ -56,7 +56,7 @@ def contract(
         columns=tuple(made),
         references=(),
         quality=(),
-        load=Load.model_validate(load or {"strategy": "replace"}),
+        load=Load.model_validate(load or {"strategy": "replace", "window": "all"}),
         distribution=distribution or Distribution(),
         sort_key=sort_key,
         file=str(id_.contract_file),

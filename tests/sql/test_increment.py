@@ -68,6 +68,13 @@ def without(name: str) -> dict[str, object]:
     return {k: v for k, v in SOURCES.items() if k != name}
 
 
+def test_a_table_that_reads_the_whole_history_says_so_and_no_increment_beside_it() -> None:
+    whole = contract("core.fact", "a integer", {"strategy": "replace", "window": "all"})
+    assert not list(faults(parse_select(SELECT, "x.sql"), whole, ALL))
+    with pytest.raises(ValueError, match="name one"):
+        fact(SOURCES, window="all")
+
+
 @pytest.mark.parametrize(
     ("sources", "load", "fault"),
     [
@@ -85,6 +92,7 @@ def without(name: str) -> dict[str, object]:
         ),
         (SOURCES, {"strategy": "snapshot", "partition": "day"}, "the increment key must be day"),
         (SOURCES, {"increment": {"key": "sku", "from": SOURCES}}, "increment key sku must be required"),
+        (SOURCES, {"increment": None}, "name the rows that a change touches, or say `window: all`"),
         (SOURCES, {"strategy": "scd2", "effective": "at", "tracked": ["sku"], "increment": None}, "durable key"),
     ],
 )

@@ -80,7 +80,7 @@ DAILY = contract(
         "increment": {"key": "order_date", "from": {"core.fact_sales": "order_date"}},
     },
 )
-CITIES = contract("mart.cities", "city varchar(9)\namount decimal(18,2)", {"strategy": "replace"})
+CITIES = contract("mart.cities", "city varchar(9)\namount decimal(18,2)", {"strategy": "replace", "window": "all"})
 TEXTS = {
     "core.dim_customer": """
         SELECT customer_id, updated_at AS changed_at, row_hash, city FROM clean.customers

@@ -252,7 +252,11 @@ def test_a_history_gives_its_log_and_is_one() -> None:
 
 
 def test_the_date_that_is_merged_by_is_required() -> None:
-    made = contract("core.fact_x", "sku varchar(8) key\norder_date date", {"strategy": "upsert", "date": "order_date"})
+    made = contract(
+        "core.fact_x",
+        "sku varchar(8) key\norder_date date",
+        {"strategy": "upsert", "date": "order_date", "window": "all"},
+    )
     [fault] = faults_of(made, "SELECT sku, order_date FROM clean.orders")
     assert "merge: order_date is merged by, so it must be required" in fault
 

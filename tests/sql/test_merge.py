@@ -40,7 +40,7 @@ DAILY = contract(
     "order_date date key\namount decimal(10,2)",
     {"strategy": "upsert", "increment": {"key": "order_date", "from": {"core.fact_sales": "order_date"}}},
 )
-BY_SHOP = contract("mart.by_shop", "shop varchar(8)\nsale_count bigint", {"strategy": "replace"})
+BY_SHOP = contract("mart.by_shop", "shop varchar(8)\nsale_count bigint", {"strategy": "replace", "window": "all"})
 TEXTS = {
     "core.fact_sales": "SELECT order_id, order_date, shop, amount FROM clean.orders WHERE amount > 0",
     "mart.daily": "SELECT order_date, SUM(amount) AS amount FROM core.fact_sales GROUP BY order_date",
@@ -185,7 +185,7 @@ def test_replace_without_a_key_follows_the_select(bench: Bench) -> None:
 
 def test_replace_with_a_key_updates_in_place() -> None:
     source = contract("clean.codes", "code varchar(4) key\nname varchar(9)", {"strategy": "upsert"})
-    target = contract("core.dim_code", "code varchar(4) key\nname varchar(9)", {"strategy": "replace"})
+    target = contract("core.dim_code", "code varchar(4) key\nname varchar(9)", {"strategy": "replace", "window": "all"})
     bench = Bench([source, target], {"core.dim_code": "SELECT code, name FROM clean.codes"})
     bench.load("clean.codes", [("a", "x"), ("b", "y"), ("c", None)])
     assert bench.build("core.dim_code") == counts(inserted=3)

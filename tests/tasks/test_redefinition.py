@@ -80,6 +80,11 @@ def test_a_table_whose_select_changed_is_computed_whole_once(house: House) -> No
     assert house.run().builds == {}
 
 
+def test_a_setting_that_decides_no_row_computes_nothing_anew(house: House) -> None:
+    house.make("core.colour", COUNTED, COUNT, {**BY_COLOUR, "maxClosedShare": 0.9})
+    assert house.run().builds == {}
+
+
 def test_a_column_that_a_contract_gained_is_added_and_filled(house: House) -> None:
     columns = [*COUNTED, {"name": "first_thing_id"}]
     house.make("core.colour", columns, COUNT.replace("\nFROM", ",\n    MIN(thing_id) AS first_thing_id\nFROM"))
