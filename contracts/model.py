@@ -173,7 +173,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class Column:
-    """One property of the schema. `source` is the delivered column that a clean column is made of."""
+    """One property of the schema. `source` is the delivered column that a clean column is made of.
+
+    `since` is the version of the contract that added the column: what was delivered before is without it.
+    """
 
     name: str
     type: ColumnType
@@ -192,6 +195,7 @@ class Column:
     normalise: tuple[Normaliser, ...] = ()
     business_date_of: str | None = None
     default: str | None = None
+    since: str | None = None
     overrides: dict[str, RuleOverride] = field(default_factory=dict)
     examples: tuple[Any, ...] = ()
     where: str = ""

@@ -57,6 +57,7 @@ _COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "normalise": TypeAdapter(tuple[Normaliser, ...]),
     "businessDateOf": TypeAdapter(str),
     "default": TypeAdapter(str),
+    "since": TypeAdapter(Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]),
     "rules": TypeAdapter(dict[str, RuleOverride]),
 }
 _SLA_UNITS = {"d": "days", "day": "days", "days": "days", "h": "hours", "hour": "hours", "hours": "hours"}
@@ -200,6 +201,7 @@ class _Reader:
             normalise=custom.get("normalise", ()),
             business_date_of=custom.get("businessDateOf"),
             default=custom.get("default"),
+            since=custom.get("since"),
             overrides=custom.get("rules", {}),
             examples=tuple(body.get("examples", ())),
             where=self.document.where(at),
@@ -286,6 +288,11 @@ class _Reader:
         names = contract.names
         for name in {n for n in names if names.count(n) > 1}:
             self._fault(at, f"column {name!r} stands twice")
+        for column in contract.columns:
+            if column.since and column.key_position is not None:
+                self._fault(at, f"column {column.name!r} is of the key: what was delivered before cannot be without it")
+            elif column.since and _version(column.since) > _version(contract.version):
+                self._fault(at, f"column {column.name!r} is since {column.since}, the contract is {contract.version}")
         load = contract.load
         used: list[str | None] = [
             load.versioned_by,
@@ -316,6 +323,10 @@ class _Reader:
         except ValueError as error:
             self._fault(path, str(error))
             return None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
 def _one_line(text: str) -> str:

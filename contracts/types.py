@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 _PLAIN = {"smallint", "integer", "bigint", "double precision", "boolean", "date", "timestamp"}
 _VARCHAR = re.compile(r"^varchar\((\d+)\)$")
 _DECIMAL = re.compile(r"^decimal\((\d+),\s*(\d+)\)$")
+_INTEGER_BITS = {"smallint": 16, "integer": 32, "bigint": 64}
 _LOGICAL = {
     "smallint": "integer",
     "integer": "integer",
@@ -23,7 +25,10 @@ _LOGICAL = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """A physical type: `kind`, with `length` in BYTES for varchar, `precision` and `scale` for decimal."""
+    """A physical type: `kind`, with `length` in BYTES for varchar, `precision` and `scale` for decimal.
+
+    A varchar whose length nobody knows has none.
+    """
 
     kind: str
     length: int | None = None
@@ -58,9 +63,35 @@ class ColumnType:
     def is_text(self) -> bool:
         return self.kind == "varchar"
 
+    @property
+    def form(self) -> str:
+        """How a value is written, whatever the room for it: exact numbers by their decimals, others by their kind."""
+        return self.kind if self._exact is None else f"exact({self._exact[0]})"
+
+    def holds(self, other: ColumnType) -> bool:
+        """Whether every value of the other type is one of this type, unchanged; a length nobody knows is no bar."""
+        mine, theirs = self._exact, other._exact
+        if mine and theirs:
+            (scale, least, most), (other_scale, other_least, other_most) = mine, theirs
+            return other_scale <= scale and least <= other_least and other_most <= most
+        if self.is_text and other.is_text:
+            return self.length is None or other.length is None or other.length <= self.length
+        return self.kind == other.kind
+
+    @property
+    def _exact(self) -> tuple[int, Fraction, Fraction] | None:
+        """Decimals, least and greatest value of an exact number's type."""
+        if (bits := _INTEGER_BITS.get(self.kind)) is not None:
+            return 0, Fraction(-(2 ** (bits - 1))), Fraction(2 ** (bits - 1) - 1)
+        if self.kind == "decimal" and self.precision is not None:
+            scale = self.scale or 0
+            most = Fraction(10**self.precision - 1, 10**scale)
+            return scale, -most, most
+        return None
+
     def __str__(self) -> str:
         if self.kind == "varchar":
-            return f"varchar({self.length})"
+            return "varchar" if self.length is None else f"varchar({self.length})"
         if self.kind == "decimal":
             return f"decimal({self.precision},{self.scale})"
         return self.kind

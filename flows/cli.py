@@ -35,6 +35,13 @@ class Engine(StrEnum):
     spark = "spark"
 
 
+class Dialect(StrEnum):
+    """The engines that a warehouse may be of."""
+
+    redshift = "redshift"
+    duckdb = "duckdb"
+
+
 class Part(StrEnum):
     """Which SQL of a table: its SELECT, its CREATE TABLE, or the statements that build and publish it."""
 
@@ -133,6 +140,20 @@ def rebuild(
 
     if operate_commands.rebuild(table, since.date() if since else None, source):
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: dw migrate --apply")
+def migrate(
+    apply: Annotated[bool, typer.Option("--apply", help="alter the tables (refused while a run is under way)")] = False,
+    dialect: Annotated[Dialect, typer.Option(help="whose statements to print")] = Dialect.redshift,
+    as_json: Annotated[bool, typer.Option("--json", help="print changes, statements and refusals as JSON")] = False,
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+) -> None:
+    """Show what changed contracts ask of the tables that stand, or do it: exit 3 while changes wait, 1 if refused."""
+    from flows import migrate_command
+
+    if code := migrate_command.migrate_tables(source, dialect.value, apply=apply, as_json=as_json):
+        raise typer.Exit(code)
 
 
 @app.command(epilog="Example: dw validate orders.csv.gz")
@@ -251,6 +272,7 @@ def _paragraph(error: Exception) -> str:
         "PublishRefused",
         "LedgerImbalance",
         "SchemaMismatch",
+        "CopyLostRows",
     }
     text = str(error) or type(error).__name__
     if type(error).__name__ in known or isinstance(error, ValueError | OSError):

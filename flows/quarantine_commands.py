@@ -231,9 +231,10 @@ def _print_open(found: Sequence[OpenBatch], rows: Sequence[dict[str, object]]) -
 def _print_redriven(outcomes: Sequence[Outcome], space: Workspace) -> None:
     from rich.markup import escape
 
-    from flows.show import console
+    from flows.show import altered, console
 
     report = space.report
+    altered(report)
     for each in (o for o in outcomes if o.error is None):
         did = f"{each.loaded:,} loaded, {each.duplicate:,} duplicate, {each.left:,} left"
         console.print(f"[bold]{escape(each.batch.label)}[/]: {_rows(each.tried)} tried, {did} (attempt {each.attempt})")

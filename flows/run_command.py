@@ -67,6 +67,7 @@ def _run(source: str, days: list[date], table: str | None) -> bool:
 
             space.on_step = on_step
             space.loader.begin(space.run_id)
+            total.altered += space.loader.take_altered()
         for day in days:
             try:
                 total.merge(daily(day, source, table))

@@ -125,14 +125,22 @@ def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -
         console.print(
             f"[bold]Unchanged[/]   {len(report.already_loaded)} files are loaded already; nothing was done twice"
         )
+    altered(report)
     for text in [*report.warnings, *_warned(report)]:
         console.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
     for text in report.failures:
         console.print(f"[red]failed[/]   {escape(text)}", soft_wrap=True)
 
 
+def altered(report: RunReport) -> None:
+    """The columns of standing tables that followed their contracts."""
+    for text in report.altered:
+        console.print(f"[bold]Altered[/]     {escape(text)}", soft_wrap=True)
+
+
 def rebuilt(report: RunReport, table: TableId, since: date | None, seconds: float) -> None:
     """What a restatement changed, in the table and in those that read it."""
+    altered(report)
     changed = {name: c for name, c in report.builds.items() if c.inserted or c.updated or c.deleted}
     if str(table) not in changed and not report.failures:
         window = f" from {since} on" if since else ""

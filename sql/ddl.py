@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from contracts.ids import LAYERS, STAGE_SCHEMA, TableId
 from contracts.model import Column, Contract
@@ -30,9 +30,12 @@ def create_schemas(schemas: Iterable[str] = (*LAYERS, STAGE_SCHEMA)) -> list[str
     return [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in schemas]
 
 
-def create_table(contract: Contract, *, name: str | None = None) -> str:
-    """CREATE TABLE IF NOT EXISTS for a published table: NOT NULL, ENCODE, distribution, sort key, noted key."""
-    lines = [_column(c, constraints=True) for c in contract.columns]
+def create_table(contract: Contract, *, name: str | None = None, nullable: Collection[str] = ()) -> str:
+    """CREATE TABLE IF NOT EXISTS for a published table: NOT NULL, ENCODE, distribution, sort key, noted key.
+
+    Columns that are `nullable` may be NULL even where the contract requires a value.
+    """
+    lines = [_column(c, constraints=c.name not in nullable) for c in contract.columns]
     if contract.key:
         lines.append(f"PRIMARY KEY ({', '.join(contract.key)})")
     sort = f" COMPOUND SORTKEY ({', '.join(contract.sort_key)})" if contract.sort_key else ""
@@ -53,12 +56,18 @@ def create_changes(contract: Contract) -> str:
 
 def create_pending(contract: Contract) -> str:
     """CREATE TABLE IF NOT EXISTS for the queue of keys whose rows must be computed anew."""
-    return _queue(contract, contract.table.pending)
+    return create_queue(contract, contract.table.pending)
 
 
 def create_taken(contract: Contract) -> str:
     """CREATE TABLE IF NOT EXISTS for the keys that a build has taken out of the queue."""
-    return _queue(contract, contract.table.taken)
+    return create_queue(contract, contract.table.taken)
+
+
+def create_queue(contract: Contract, name: str) -> str:
+    """CREATE TABLE IF NOT EXISTS for a table of keys of a table."""
+    column, type_ = queue_column(contract)
+    return _create(name, [f"{column} {str(type_).upper()} NOT NULL"], if_not_exists=True)
 
 
 def create_all(contracts: Iterable[Contract]) -> list[str]:
@@ -84,14 +93,9 @@ def drop_table(name: str) -> str:
     return f"DROP TABLE IF EXISTS {name}"
 
 
-def add_column(table: TableId, column: Column) -> str:
+def add_column(table: TableId | str, column: Column) -> str:
     """ALTER TABLE for a column that a new contract version adds; without NOT NULL, as standing rows have no value."""
     return f"ALTER TABLE {table} ADD COLUMN {column.name} {str(column.type).upper()}{_encode(column)}"
-
-
-def _queue(contract: Contract, name: str) -> str:
-    column, type_ = queue_column(contract)
-    return _create(name, [f"{column} {str(type_).upper()} NOT NULL"], if_not_exists=True)
 
 
 def _create(name: str, lines: list[str], *, if_not_exists: bool = False) -> str:

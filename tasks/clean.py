@@ -37,6 +37,7 @@ class Cleaned:
     quarantine_file: Path | None
     broken_rules: dict[str, int]
     ignored_columns: tuple[str, ...]
+    absent_columns: tuple[str, ...]
     gates: tuple[GateResult, ...] = field(default=())
 
 
@@ -79,6 +80,7 @@ def clean_batch(
             quarantine_file=aside,
             broken_rules=quarantine.per_rule(sifted.aside),
             ignored_columns=delivered.ignored,
+            absent_columns=delivered.absent,
             gates=sifted.gates,
         )
     finally:

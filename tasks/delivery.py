@@ -115,6 +115,9 @@ def ingest(space: Workspace, file: str) -> Entry | None:
     if cleaned.ignored_columns:
         names = ", ".join(cleaned.ignored_columns)
         report.warnings.append(f"{label}: columns that {raw.file} does not have were left in the raw file: {names}")
+    if cleaned.absent_columns:
+        names = ", ".join(cleaned.absent_columns)
+        report.warnings.append(f"{label}: the file is without columns that came later, which are empty: {names}")
     report.entries.append(entries[0])
     return entries[0]
 

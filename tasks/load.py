@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from contracts.ids import TableId
-from contracts.model import Column, Contract
-from contracts.polars_types import polars_schema, polars_type
+from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.rules import Rule
 from sql import ddl, merge, restate
 from sql.graph import Graph
+from tasks import migrate
 from tasks.quality import record_results
 from tasks.warehouse import Warehouse
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 class PublishRefused(RuntimeError):
     """A check before the merge found rows that must not be merged (NULL in a key, too many keys closed)."""
-
-
-class SchemaMismatch(RuntimeError):
-    """A table of the warehouse has columns that its contract has not; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,7 @@ class Loader:
     run_id: str
     run_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
     delivery: date | None = None
+    altered: list[str] = field(default_factory=list)
 
     def begin(self, run_id: str) -> None:
         """What is recorded from now on belongs to this run."""
@@ -74,72 +71,30 @@ class Loader:
         self.delivery = None
 
     def ensure_ready(self) -> None:
-        """Create schemas, tables and queues that are not there yet, add columns that a contract has gained.
+        """Create what is not there yet and alter what contracts have changed; what an interrupted run left is dropped.
 
-        What an interrupted run left behind is dropped. Raises SchemaMismatch where a table and its contract differ in
-        any other way, before anything is written.
+        Raises SchemaMismatch before anything is written where a table cannot follow its contract.
         """
-        absent = [c.table for c in self.registry.values() if ddl.is_queued(c) and not self._stands(c.table)]
-        with self.warehouse.transaction():
-            for statement in ddl.create_all(self.registry.values()):
-                self.warehouse.execute(statement)
-            for table in absent:
-                self._forget_builds(table)
-        added = [
-            c for contract in self.registry.values() if contract.table.layer != "raw" for c in self._gained(contract)
-        ]
-        for table, column in added:
-            self.warehouse.execute(ddl.add_column(table, column))
-        for contract in filter(ddl.is_queued, self.registry.values()):
-            self._renew_queue(contract)
+        plan = migrate.plan(self.warehouse, self.registry)
+        self.altered += migrate.apply(self.warehouse, self.registry, plan, run_id=self.run_id, at=self.run_at)
         # Stage and change tables belong to one publish; the queues of keys must stay.
         for contract in self.registry.values():
             for name in (contract.table.stage, contract.table.changes):
-                self.warehouse.execute(ddl.drop_table(name))
+                if name in plan.standing:
+                    self.warehouse.execute(ddl.drop_table(name))
 
-    def _stands(self, table: TableId) -> bool:
-        return self.warehouse.has_table(str(table))
-
-    def _forget_builds(self, table: TableId) -> None:
-        """A table that somebody dropped is computed whole again, though its definition is what it was."""
-        if "definition_hash" in self._columns("audit.table_build"):
-            statement = "UPDATE audit.table_build SET definition_hash = '' WHERE table_name = :table_name"
-            self.warehouse.execute(statement, table_name=str(table))
-
-    def _gained(self, contract: Contract) -> list[tuple[TableId, Column]]:
-        """The contract's columns that its table has not."""
-        stands = self._columns(str(contract.table))
-        if gone := [name for name in stands if name not in contract.names]:
-            raise SchemaMismatch(
-                f"{contract.table} has the column {', '.join(gone)} in the warehouse, but not in {contract.file}; "
-                "put it back, or drop the table there (a computed table is built anew by the next run)"
-            )
-        promised = polars_schema(contract)
-        if other := [
-            f"{name} ({type_}, not {promised[name]})" for name, type_ in stands.items() if type_ != promised[name]
-        ]:
-            raise SchemaMismatch(
-                f"{contract.table} has another type in the warehouse than in {contract.file}: {', '.join(other)}; "
-                "take it back, or drop the table there (a computed table is built anew by the next run)"
-            )
-        return [(contract.table, column) for column in contract.columns if column.name not in stands]
-
-    def _renew_queue(self, contract: Contract) -> None:
-        """Make a table's queue anew where its key is another one now; the table itself is then computed whole."""
-        column, type_ = ddl.queue_column(contract)
-        if self._columns(contract.table.pending) != {column: polars_type(type_)}:
-            for name in (contract.table.pending, contract.table.taken):
-                self.warehouse.execute(ddl.drop_table(name))
-            self.warehouse.execute(ddl.create_pending(contract))
-            self.warehouse.execute(ddl.create_taken(contract))
-
-    def _columns(self, relation: str) -> pl.Schema:
-        return self.warehouse.query(f"SELECT * FROM {relation} WHERE 1 = 0").schema
+    def take_altered(self) -> list[str]:
+        """What `ensure_ready` altered, a line each; told once."""
+        told, self.altered = self.altered, []
+        return told
 
     def definition_hash(self, table: TableId) -> str:
-        """MD5 of what decides a computed table's rows: its SELECT, its columns, its load."""
+        """MD5 of what decides a computed table's rows: its SELECT, its columns, its load.
+
+        How long a text or how large a number may be decides none: a column that only got wider restates nothing.
+        """
         contract = self.registry[table]
-        columns = [(c.name, str(c.type), c.key_position) for c in contract.columns]
+        columns = [(c.name, c.type.form, c.key_position) for c in contract.columns]
         # Without defaults, a version that knows more settings does not compute every table anew.
         load = contract.load.model_dump_json(exclude_defaults=True, exclude={"window", "max_closed_share"})
         text = f"{self.graph.text(table)}|{columns}|{load}"

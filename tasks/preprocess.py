@@ -40,7 +40,7 @@ def to_clean(
         if c.business_date_of is not None
     ]
     shared = [
-        _row_hash([c.name for c in parsed]),
+        _row_hash(parsed),
         pl.lit(delivery, dtype=pl.Date).alias("delivery_date"),
         pl.lit(batch_id).alias("batch_id"),
     ]
@@ -95,9 +95,17 @@ _NORMALISERS = {
 }
 
 
-def _row_hash(columns: list[str]) -> pl.Expr:
-    """MD5 of the business columns as text; NULL is told from the empty text."""
-    joined = plh.concat_str([pl.col(c).cast(pl.String).fill_null(_NULL) for c in columns], separator=_SEPARATOR)
+def _row_hash(columns: list[Column]) -> pl.Expr:
+    """MD5 of the business columns as text; NULL is told from the empty text.
+
+    A column that came later (`since`) adds nothing where it is NULL: a row that was delivered before it came has the
+    same hash when it is delivered again.
+    """
+    text = {c.name: pl.col(c.name).cast(pl.String) for c in columns}
+    joined = plh.concat_str([text[c.name].fill_null(_NULL) for c in columns if c.since is None], separator=_SEPARATOR)
+    later = [(pl.lit(f"{_SEPARATOR}{c.name}=") + text[c.name]).fill_null("") for c in columns if c.since is not None]
+    if later:
+        joined = pl.concat_str(joined, *later)
     return joined.nchash.md5().alias("row_hash")
 
 

@@ -38,11 +38,13 @@ class Delivered:
 
     `rows`: `source_line` and the contract's columns as text. `malformed`: source_line, text, reason.
     `source_line` counts records from 1, a CSV's header included. `ignored`: columns that the contract does not have.
+    `absent`: columns that came with a later version of the contract, which the file has not; they are NULL.
     """
 
     rows: pl.LazyFrame
     malformed: pl.DataFrame
     ignored: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def read_delivered(path: Path, contract: Contract, scratch: Path) -> Delivered:
@@ -125,7 +127,7 @@ def _read_csv(plain: Path, name: str, contract: Contract, scratch: Path) -> Deli
         return "skip"
 
     header = _csv_header(plain, name, contract, delivery)
-    ignored = _check_header(header, name, contract)
+    ignored, absent = _check_header(header, name, contract)
     # One field too many, so Arrow hands it to `keep`; if it does not, a quote that nothing closes has swallowed it.
     end = delivery.delimiter.join([_END] * (len(header) + 1))
     with plain.open("ab") as handle:
@@ -154,7 +156,8 @@ def _read_csv(plain: Path, name: str, contract: Contract, scratch: Path) -> Deli
         last = 1 + rows + len(malformed)
         raise UnreadableFile(f"{name}: record {last} opens a quote that nothing closes; {_expected(contract)}")
     bad = _malformed(malformed[:-1])
-    return Delivered(_numbered(pl.scan_parquet(text).select(contract.names), bad, first=2), bad, ignored)
+    columns = (pl.lit(None, pl.String).alias(c) if c in absent else pl.col(c) for c in contract.names)
+    return Delivered(_numbered(pl.scan_parquet(text).select(columns), bad, first=2), bad, ignored, absent)
 
 
 def _csv_header(plain: Path, name: str, contract: Contract, delivery: Delivery) -> list[str]:
@@ -178,8 +181,10 @@ def _check_text(plain: Path, name: str, contract: Contract) -> None:
                 pass
 
 
-def _check_header(header: list[str], name: str, contract: Contract) -> tuple[str, ...]:
-    missing = [c for c in contract.names if c not in header]
+def _check_header(header: list[str], name: str, contract: Contract) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that the contract has not, and those that a file from before they came has not."""
+    lacking = [c for c in contract.columns if c.name not in header]
+    missing = [c.name for c in lacking if c.since is None]
     if missing:
         # A file without a header begins with a row, and a row may be about a person: it is not told.
         found = f"found {', '.join(header)[:300]}" if _is_header(header, contract) else "its first line is no header"
@@ -189,7 +194,7 @@ def _check_header(header: list[str], name: str, contract: Contract) -> tuple[str
     doubled = sorted({field for field in header if header.count(field) > 1})
     if doubled:
         raise UnreadableFile(f"{name}: the header names column {doubled[0]!r} twice; {_expected(contract)}")
-    return tuple(c for c in header if c not in contract.names)
+    return tuple(c for c in header if c not in contract.names), tuple(c.name for c in lacking)
 
 
 def _is_header(fields: list[str], contract: Contract) -> bool:
@@ -220,7 +225,8 @@ def _read_jsonl(plain: Path, name: str, contract: Contract, scratch: Path) -> De
     if not found.keys() & set(contract.names):
         raise UnreadableFile(f"{name}: no column is there; found {', '.join(found)[:300]}; {_expected(contract)}")
     ignored = tuple(c for c in found if c not in contract.names)
-    return Delivered(_numbered(pl.scan_parquet(text), bad, first=1), bad, ignored)
+    absent = tuple(c.name for c in contract.columns if c.since is not None and c.name not in found)
+    return Delivered(_numbered(pl.scan_parquet(text), bad, first=1), bad, ignored, absent)
 
 
 def _jsonl_to_parquet(plain: Path, text: Path, contract: Contract) -> None:
@@ -262,19 +268,22 @@ def _read_parquet(path: Path, contract: Contract, scratch: Path) -> Delivered:
     try:
         frame = pl.scan_parquet(path)
         schema = frame.collect_schema()
-        ignored = _check_header(schema.names(), path.name, contract)
+        ignored, absent = _check_header(schema.names(), path.name, contract)
         # Read here and now: a damaged page, or a column that is no text, is this file's fault and told as such.
-        frame.select(_as_text(name, schema[name]) for name in contract.names).sink_parquet(text, compression="lz4")
+        texts = (_as_text(name, schema.get(name)).alias(name) for name in contract.names)
+        frame.select(texts).sink_parquet(text, compression="lz4")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableFile(
             f"{path.name}: not a Parquet file that can be read: {' '.join(str(error).split())[:200]}; "
             f"{_expected(contract)}"
         ) from error
     none = _malformed([])
-    return Delivered(_numbered(pl.scan_parquet(text), none, first=1), none, ignored)
+    return Delivered(_numbered(pl.scan_parquet(text), none, first=1), none, ignored, absent)
 
 
-def _as_text(name: str, type_: pl.DataType) -> pl.Expr:
+def _as_text(name: str, type_: pl.DataType | None) -> pl.Expr:
+    if type_ is None:
+        return pl.lit(None, pl.String)
     column = pl.col(name)
     if isinstance(type_, pl.Datetime):
         instant = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if type_.time_zone else column

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunReport:
-    """Entries of the ledger, counts per built table, gate results, seconds per stage, and what went wrong."""
+    """Entries of the ledger, counts per built table, gate results, seconds per stage, and what went wrong.
+
+    `altered`: the columns of standing tables that followed their contracts.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     builds: dict[str, Counts] = field(default_factory=dict)
     gates: list[GateResult] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    altered: list[str] = field(default_factory=list)
     already_loaded: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -45,6 +49,7 @@ class RunReport:
         self.gates += other.gates
         for name, seconds in other.seconds.items():
             self.seconds[name] += seconds
+        self.altered += other.altered
         self.already_loaded += other.already_loaded
         self.warnings += other.warnings
         self.failures += other.failures

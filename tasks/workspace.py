@@ -75,6 +75,7 @@ class Workspace:
         self.run_id, self.report, self.blocked = uuid.uuid4().hex, RunReport(), {}
         self.on_step = on_step or self.on_step
         self.loader.begin(self.run_id)
+        self.report.altered += self.loader.take_altered()
 
     def close(self) -> None:
         """Close the warehouse and let the next process in."""

@@ -64,7 +64,7 @@ def contract(
     return read_contract(path, file=f"contracts/{layer}/{name}.yaml", validate=False)
 
 
-_CUSTOM = ("source", "formats", "normalise", "businessDateOf", "default", "mask", "rules")
+_CUSTOM = ("source", "formats", "normalise", "businessDateOf", "default", "since", "encode", "mask", "rules")
 
 
 def _column(column: str | dict[str, Any]) -> dict[str, Any]:

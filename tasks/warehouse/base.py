@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
+
+from sql.migration import Engine, Standing
 
 Value = str | int | float | bool | None | Any
 
@@ -30,7 +32,7 @@ class WarehouseBusy(WarehouseError):
 class Warehouse(ABC):
     """A connection to one warehouse; a context manager that closes it."""
 
-    engine: Literal["duckdb", "redshift"]
+    engine: Engine
 
     @abstractmethod
     def execute(self, statement: str, **binds: Value) -> None:
@@ -51,6 +53,10 @@ class Warehouse(ABC):
     @abstractmethod
     def has_table(self, table: str) -> bool:
         """Whether `schema.table` exists."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, dict[str, Standing]]:
+        """Every table of our schemas, `<schema>.<table>`, and its columns in order, as the engine reports them."""
 
     @abstractmethod
     def _begin(self) -> None: ...

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 import polars as pl
 
-from contracts.ids import physical_schema
+from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
 from contracts.model import Contract
 from sql import ddl
 from sql.dialect import SESSION, to_duckdb
+from sql.migration import Engine, Standing, reported
 from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError
 
+_COLUMNS = (
+    "SELECT table_schema, table_name, column_name, is_nullable, data_type, character_maximum_length, "
+    "numeric_precision, numeric_scale FROM information_schema.columns "
+    "WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position"
+)
 # A text literal is matched too, so that a `$word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 
@@ -23,7 +28,7 @@ _BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 class DuckDBWarehouse(Warehouse):
     """Runs Redshift text on DuckDB by transpiling each statement; `path` None is a warehouse in memory."""
 
-    engine: Literal["duckdb", "redshift"] = "duckdb"
+    engine: Engine = "duckdb"
 
     def __init__(
         self,
@@ -91,6 +96,15 @@ class DuckDBWarehouse(Warehouse):
             return False
         return True
 
+    def columns(self) -> dict[str, dict[str, Standing]]:
+        ours = {physical_schema(schema, self._environment): schema for schema in (*LAYERS, STAGE_SCHEMA)}
+        found: dict[str, dict[str, Standing]] = {}
+        for schema, table, column, nullable, *type_ in self._frame(_COLUMNS, {}).iter_rows():
+            if schema in ours:
+                stands = Standing(reported(*type_), nullable == "YES")
+                found.setdefault(f"{ours[schema]}.{table}", {})[column] = stands
+        return found
+
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Plan a SELECT in DuckDB's own text without running it: the names and types of its columns."""
         return [(str(row[0]), str(row[1])) for row in self._frame(f"DESCRIBE {statement}", {}).iter_rows()]
@@ -106,14 +120,20 @@ class DuckDBWarehouse(Warehouse):
         return self._frame(statement, {})
 
     def view_parquet(self, name: str, files: Sequence[Path], contract: Contract) -> None:
-        """Show Parquet files of the lake as a view; without files, an empty one of the contract's columns."""
+        """Show Parquet files of the lake as a view of the contract's columns; a file from before a column has NULL."""
         schema = name.partition(".")[0]
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        if files:
-            paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-            self._native(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])", {})
-        else:
+        if not files:
             self.execute(ddl.create_table(contract, name=name))
+            return
+        # No file may have the newest column yet: an empty table stands in for one that has all.
+        self.execute(ddl.create_table(contract, name=f"{name}__columns", nullable=contract.names))
+        paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
+        self._native(
+            f"CREATE VIEW {name} AS SELECT * FROM {name}__columns "
+            f"UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], union_by_name = true)",
+            {},
+        )
 
     def view_frame(self, name: str, frame: pl.DataFrame) -> None:
         """Hold a frame as a table, for SQL that joins against it."""
