@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hand_made import contract
 
 from contracts.ids import TableId
 from contracts.model import Contract, RuleOverride
@@ -184,7 +185,7 @@ def test_unknown_custom_property_of_a_table(tmp_path: Path) -> None:
 def test_unknown_custom_property_of_a_column(tmp_path: Path) -> None:
     assert faults(tmp_path, changed("property: normalise", "property: normalize")) == [
         "p.yaml:22: unknown custom property 'normalize'; known here: businessDateOf, default, encode, formats, mask, "
-        "normalise, rules, source"
+        "normalise, rules, since, source"
     ]
 
 
@@ -207,6 +208,25 @@ WARN = "rule, value: {verdict: warn}"
 def test_bad_value_of_a_custom_property(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     (found,) = faults(tmp_path, changed(old, new))
     assert found.startswith(f"p.yaml:{line}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("property_", "message"),
+    [
+        ("since, value: 1.1", "p.yaml:22: since: Input should be a valid string"),
+        ("since, value: later", "p.yaml:22: since: String should match pattern"),
+        ("since, value: 1.0.0", "p.yaml:8: column 'payment_id' is of the key: what was delivered before cannot"),
+    ],
+)
+def test_a_column_is_since_a_version_that_is_there(tmp_path: Path, property_: str, message: str) -> None:
+    (found,) = faults(tmp_path, changed("property: normalise, value: [trim]", f"property: {property_}"))
+    assert found.startswith(message)
+
+
+def test_a_column_is_of_no_version_that_is_still_to_come(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"column 'b' is since 1\.0\.1, the contract is 1\.0\.0"):
+        contract(tmp_path, "core.x", ["a", {"name": "b", "since": "1.0.1"}])
+    assert contract(tmp_path, "core.x", ["a", {"name": "b", "since": "0.9.9"}]).by_name["b"].since == "0.9.9"
 
 
 def test_missing_load(tmp_path: Path) -> None:

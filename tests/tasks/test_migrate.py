@@ -60,10 +60,11 @@ class House:
 
     @classmethod
     def at(cls, house: House, home: Path) -> House:
-        """The same repository, and a copy of the home."""
+        """The same repository, and a copy of the warehouse."""
         there = object.__new__(cls)
         there.root, there.home = house.root, home
-        shutil.copytree(house.home, home)
+        home.mkdir()
+        shutil.copyfile(house.home / "warehouse.duckdb", home / "warehouse.duckdb")
         return there
 
     def table(self, name: str, columns: Any, select: str, load: Any) -> None:
@@ -341,11 +342,10 @@ class OnRedshift(Mortal):
     engine = "redshift"
 
 
-def applied(house: House, kind: type[Mortal], left: int) -> bool:
+def applied(house: House, registry: Registry, kind: type[Mortal], left: int) -> bool:
     """Plan and apply until the end or the kill; whether it came to the end."""
     warehouse = kind(Settings(home=house.home).warehouse_file, threads=1)
     warehouse.left = left
-    registry = Registry.read(house.root)
     try:
         plan = migrate.plan(warehouse, registry)
         at = datetime(2126, 2, 1, 0, left == 1_000)
@@ -359,7 +359,8 @@ def applied(house: House, kind: type[Mortal], left: int) -> bool:
 
 def published(house: House) -> dict[str, Any]:
     """All rows and columns but those of the history, whose instants differ."""
-    return {k: v for k, v in house.everything().items() if not k.startswith("audit.schema")}
+    found = tables(house.home, ("clean", "core", "mart", "stage"))
+    return {name: [frame.schema, *frame.rows()] for name, frame in found.items()}
 
 
 @pytest.mark.parametrize("kind", [Mortal, OnRedshift], ids=["duckdb", "redshift"])
@@ -369,23 +370,24 @@ def test_a_kill_before_any_statement_is_made_good_by_the_next_run(
     """Both engines' statements, on DuckDB."""
     house.make(OWNER, id_={**ID, "type": "varchar(32)"}, size={"name": "size", "type": "bigint"})
     house.table("mart.added", [{"name": "colour", "key": 1}], "SELECT DISTINCT colour FROM core.thing\n", None)
+    registry = Registry.read(house.root)
     whole, kills = House.at(house, tmp_path / "whole"), 0
-    assert applied(whole, kind, 1_000)
+    assert applied(whole, registry, kind, 1_000)
     assert whole.types("core.thing")["size"] == "bigint"
     assert [row[1] for row in whole.rows("core.thing", "thing_id", "size")] == [1, 2, 3]
     while True:
         killed = House.at(house, tmp_path / f"killed-{kills}")
-        ended = applied(killed, kind, kills)
+        ended = applied(killed, registry, kind, kills)
         # What stands after a kill is each table as it was or as it should be.
-        assert {len(killed.rows(t, "thing_id")) for t in ("clean.things", "core.thing")} == {3}
-        assert applied(killed, kind, 1_000)
+        assert len(killed.rows("core.thing", "thing_id")) == 3
+        assert applied(killed, registry, kind, 1_000)
         assert published(killed) == published(whole)
         if ended:
             break
         kills += 1
     assert kills > 12
     with open_warehouse(Settings(home=killed.home), read_only=True) as warehouse:
-        assert migrate.plan(warehouse, Registry.read(house.root)).is_empty
+        assert migrate.plan(warehouse, registry).is_empty
 
 
 def test_a_copy_that_loses_a_row_takes_nobodys_place(house: House) -> None:
@@ -398,6 +400,6 @@ def test_a_copy_that_loses_a_row_takes_nobodys_place(house: House) -> None:
     before = house.rows("core.thing", "thing_id", "size")
     house.make(size={"name": "size", "type": "bigint"})
     with pytest.raises(CopyLostRows, match=r"core\.thing: its copy has 1 rows less"):
-        applied(house, Lossy, -1)
+        applied(house, Registry.read(house.root), Lossy, -1)
     assert house.rows("core.thing", "thing_id", "size") == before
     assert "core.thing__copy" not in house.everything()

@@ -50,6 +50,40 @@ def refused(folder: Path, content: bytes | str, *columns: str, **delivery: Any) 
     return str(caught.value)
 
 
+# Columns that came later
+
+
+def of_two_versions(folder: Path, **delivery: Any) -> Contract:
+    return raw_things(folder, "id", {"name": "owner", "since": "1.0.0"}, "name", **delivery)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_file_from_before_a_column_came_has_it_empty(tmp_path: Path, kind: str) -> None:
+    contents: dict[str, bytes] = {
+        "csv": b"name,id\na,1\n",
+        "jsonl": b'{"name": "a", "id": "1"}\n',
+        "parquet": parquet(name=["a"], id=["1"]),
+    }
+    made = of_two_versions(tmp_path, file=f"things.{kind}", format=kind)
+    delivered = read_as(made, tmp_path, contents[kind])
+    assert rows(delivered) == [(2 if kind == "csv" else 1, "1", None, "a")]
+    assert delivered.rows.collect_schema() == pl.Schema(
+        {"source_line": pl.Int64, "id": pl.String, "owner": pl.String, "name": pl.String}
+    )
+    assert (delivered.ignored, delivered.absent) == ((), ("owner",))
+
+
+def test_a_file_of_now_has_it(tmp_path: Path) -> None:
+    delivered = read_as(of_two_versions(tmp_path), tmp_path, "owner,name,id\nAsha,a,1\n")
+    assert rows(delivered) == [(2, "1", "Asha", "a")]
+    assert delivered.absent == ()
+
+
+def test_any_other_column_must_be_there_though_its_values_need_not(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="column 'name' is missing; found id, owner"):
+        read_as(of_two_versions(tmp_path), tmp_path, "id,owner\n1,\n")
+
+
 # CSV: the file as a whole
 
 

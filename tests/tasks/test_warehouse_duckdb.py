@@ -169,6 +169,32 @@ def test_a_view_of_no_files_has_the_contracts_columns(warehouse: DuckDBWarehouse
     assert found.schema == pl.Schema({"id": pl.Int64, "at": pl.Datetime("us")})
 
 
+def test_a_view_of_files_from_before_a_column_has_it_empty(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    columns = [{"name": "id", "type": "bigint", "key": 1}, {"name": "seen_at", "type": "timestamp"}, "name"]
+    things = contract(tmp_path, "clean.things", columns)
+    old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
+    pl.DataFrame({"id": [1], "gone": [True]}, schema_overrides={"id": pl.Int32}).write_parquet(old)
+    pl.DataFrame({"id": [2], "name": ["b"]}).write_parquet(new)
+    warehouse.view_parquet("lake.clean__things", [old, new], things)
+    found = warehouse.native("SELECT id, seen_at, name FROM lake.clean__things ORDER BY id")
+    assert found.schema == pl.Schema({"id": pl.Int64, "seen_at": pl.Datetime("us"), "name": pl.String})
+    assert found.rows() == [(1, None, None), (2, None, "b")]
+
+
+def test_the_columns_of_every_table_are_told_in_order_with_what_the_engine_knows(warehouse: DuckDBWarehouse) -> None:
+    warehouse.execute("CREATE TABLE core.orders (b DECIMAL(18,2) NOT NULL, a VARCHAR(9), c TIMESTAMP)")
+    warehouse.execute("CREATE SCHEMA elsewhere")
+    warehouse.execute("CREATE TABLE elsewhere.orders (a INTEGER)")
+    found = warehouse.columns()
+    assert {name: (str(c.type), c.nullable) for name, c in found["core.orders"].items()} == {
+        "b": ("decimal(18,2)", False),
+        "a": ("varchar", True),
+        "c": ("timestamp", True),
+    }
+    assert list(found["core.orders"]) == ["b", "a", "c"]
+    assert "elsewhere.orders" not in found
+
+
 def test_a_table_is_there_or_not(warehouse: DuckDBWarehouse) -> None:
     assert warehouse.has_table("core.things")
     assert not warehouse.has_table("core.others")
