@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,8 @@ from rich.table import Table
 
 from contracts.registry import Registry
 from flows import show
-from sql.dialect import to_duckdb
-from sql.migration import Engine, Step
+from sql.dialect import to_duckdb, to_redshift
+from sql.migration import Engine
 from tasks import migrate
 from tasks.migrate import Plan
 from tasks.settings import Settings
@@ -32,13 +32,18 @@ def migrate_tables(source: str, engine: Engine, *, apply: bool, as_json: bool) -
     0: the tables are as their contracts, or were made so. 1: something is refused. 3: changes wait.
     """
     settings = settings_for(source)
+    render = to_duckdb if engine == "duckdb" else to_redshift
+
+    def text(sql: str) -> str:
+        return f"{render(sql, settings.environment)};"
+
     if not settings.warehouse_file.exists():
         raise ValueError(f"there is no warehouse at {settings.warehouse_file}; `dw run` makes one")
     found, altered = _applied(settings) if apply else (_plan(settings), [])
     if as_json:
-        sys.stdout.write(json.dumps(_body(found, altered, engine), indent=2) + "\n")
+        sys.stdout.write(json.dumps(_body(found, altered, engine, text), indent=2) + "\n")
     else:
-        _show(found, altered, engine, is_applied=apply)
+        _show(found, altered, list(_script(found, engine, text)), is_applied=apply)
     if found.refusals:
         return REFUSED
     return 0 if apply or found.is_empty else WAITING
@@ -62,7 +67,7 @@ def _applied(settings: Settings) -> tuple[Plan, list[str]]:
         close_all()
 
 
-def _show(plan: Plan, altered: list[str], engine: Engine, *, is_applied: bool) -> None:
+def _show(plan: Plan, altered: list[str], script: list[str], *, is_applied: bool) -> None:
     console = show.console
     for refusal in plan.refusals:
         console.print(f"[red]refused[/]  {escape(str(refusal))}", soft_wrap=True)
@@ -80,7 +85,7 @@ def _show(plan: Plan, altered: list[str], engine: Engine, *, is_applied: bool) -
         return
     if plan.alterations or plan.missing:
         console.print(_changes(plan))
-    for statement in _statements(plan, engine):
+    for statement in script:
         console.print(escape(statement), soft_wrap=True, highlight=False)
     if plan.refusals:
         console.print("Nothing is altered while something is refused.")
@@ -100,29 +105,20 @@ def _changes(plan: Plan) -> Table:
     return table
 
 
-def _statements(plan: Plan, engine: Engine) -> Iterator[str]:
-    """A script of everything that waits, as the engine would get it."""
+def _script(plan: Plan, engine: Engine, text: Callable[[str], str]) -> Iterator[str]:
+    """Everything that waits, as the engine would get it."""
     for relation in plan.missing:
-        yield _text(relation.create(), engine)
+        yield text(relation.create())
     for alteration in plan.alterations:
-        yield from _script(alteration.steps(engine), engine)
+        steps = alteration.steps(engine)
+        yield from (text(step.sql) for step in steps if step.alone)
+        if together := [step for step in steps if not step.alone]:
+            yield "BEGIN;"
+            yield from (f"{text(step.sql)}{' -- must be 0' if step.check else ''}" for step in together)
+            yield "COMMIT;"
 
 
-def _script(steps: list[Step], engine: Engine) -> Iterator[str]:
-    yield from (_text(step.sql, engine) for step in steps if step.alone)
-    together = [step for step in steps if not step.alone]
-    if together:
-        yield "BEGIN;"
-        for step in together:
-            yield _text(step.sql, engine) + (" -- must be 0" if step.check else "")
-        yield "COMMIT;"
-
-
-def _text(sql: str, engine: Engine) -> str:
-    return f"{to_duckdb(sql) if engine == 'duckdb' else sql};"
-
-
-def _body(plan: Plan, altered: list[str], engine: Engine) -> dict[str, Any]:
+def _body(plan: Plan, altered: list[str], engine: Engine, text: Callable[[str], str]) -> dict[str, Any]:
     return {
         "missing": [relation.name for relation in plan.missing],
         "changes": [
@@ -130,7 +126,7 @@ def _body(plan: Plan, altered: list[str], engine: Engine) -> dict[str, Any]:
                 "table": alteration.relation.name,
                 "changes": [str(change).partition(": ")[2] for change in alteration.changes],
                 "notes": [change.note for change in alteration.changes if change.note],
-                "statements": [_text(step.sql, engine) for step in alteration.steps(engine)],
+                "statements": [text(step.sql) for step in alteration.steps(engine)],
             }
             for alteration in plan.alterations
         ],

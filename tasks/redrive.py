@@ -217,7 +217,7 @@ def _chosen_lines(space: Workspace, opened: _Open, raw: Contract) -> Iterator[tu
             raise CannotRedrive(
                 f"of {lines.len()} lines in quarantine {again.path.name} has only {rows.height + malformed.height}"
             )
-        yield again, Delivered(rows.lazy(), malformed, delivered.ignored)
+        yield again, Delivered(rows.lazy(), malformed, delivered.ignored, delivered.absent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

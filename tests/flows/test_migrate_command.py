@@ -177,3 +177,13 @@ def test_a_run_says_what_it_altered(capsys: pytest.CaptureFixture[str], house: H
     finally:
         space.close()
     assert capsys.readouterr().out == "Altered     clean.things: column owner varchar(16) added\n"
+
+
+@pytest.mark.parametrize("dialect", ["redshift", "duckdb"])
+def test_statements_name_the_schemas_of_the_environment(
+    dw: Dw, house: House, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    monkeypatch.setenv("DW_ENVIRONMENT", "dev")
+    said = dw("migrate", "--dialect", dialect)
+    assert said.code == 3
+    assert "CREATE TABLE IF NOT EXISTS dev_clean.things (" in said.out

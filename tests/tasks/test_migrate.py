@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import house_of_things
 import pytest
 from hand_made import DAY, SHARED_COLUMNS, contract
 from small_shop import load_day, tables
@@ -197,6 +198,14 @@ def test_a_file_of_before_the_column_says_nothing_new(house: House, marked: bool
         assert len(report.failures) == 1
         assert "column 'owner' is missing" in report.failures[0]
     assert [row[0] for row in house.rows("clean.things", "thing_id")] == ["a", "b", "c"]
+
+
+def test_rows_in_quarantine_from_before_the_column_can_be_put_through_again(tmp_path: Path) -> None:
+    old = house_of_things.House(tmp_path)
+    old.run(0, "a,green,1,", "b,red,2,")
+    old.allow(("red", "green"), 0, OWNER)
+    assert [(done.tried, done.loaded, done.left) for done in old.redrive()] == [(1, 1, 0)]
+    assert old.rows("clean.things", "thing_id", "owner") == [("a", None), ("b", None)]
 
 
 def test_without_since_it_is_told_that_rows_will_count_as_changed(house: House) -> None:
