@@ -134,6 +134,14 @@ class Delivery(Strict):
     required: bool = False
 
 
+class ControlTotals(Strict):
+    """What is summed up of each batch, per business `date` and `currency` (none: quantities, under XXX)."""
+
+    date: str
+    currency: str | None = None
+    amounts: tuple[str, ...] = ()
+
+
 class RuleOverride(Strict):
     """What a contract says otherwise about a rule that follows from the schema."""
 
@@ -224,6 +232,7 @@ class Contract:
     quality: tuple[Quality, ...]
     load: Load
     delivery: Delivery | None = None
+    control_totals: ControlTotals | None = None
     distribution: Distribution = field(default_factory=Distribution)
     sort_key: tuple[str, ...] = ()
     thresholds: dict[str, float] = field(default_factory=dict)

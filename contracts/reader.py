@@ -21,6 +21,7 @@ from contracts.model import (
     SEVERITIES,
     Column,
     Contract,
+    ControlTotals,
     Delivery,
     Distribution,
     Latency,
@@ -42,6 +43,7 @@ T = TypeVar("T")
 _TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "load": TypeAdapter(Load),
     "delivery": TypeAdapter(Delivery),
+    "controlTotals": TypeAdapter(ControlTotals),
     "distribution": TypeAdapter(Distribution),
     "sortKey": TypeAdapter(tuple[str, ...]),
     "thresholds": TypeAdapter(dict[str, Annotated[float, Field(ge=0, le=1)]]),
@@ -155,6 +157,7 @@ class _Reader:
             quality=quality,
             load=custom.get("load") or Load(strategy="replace"),
             delivery=custom.get("delivery"),
+            control_totals=custom.get("controlTotals"),
             distribution=custom.get("distribution") or Distribution(),
             sort_key=custom.get("sortKey", ()),
             thresholds=self._thresholds(custom.get("thresholds", {}), at),
@@ -311,6 +314,8 @@ class _Reader:
             self._fault((*at, "customProperties"), f"column {name!r} is named but the table has no such column")
         if load.strategy in ("append", "upsert", "scd2") and not contract.key:
             self._fault(at, f"load strategy {load.strategy} needs a primary key")
+        for message in _control_faults(contract):
+            self._fault((*at, "customProperties"), message)
         if contract.table.layer == "raw" and contract.delivery is None:
             self._fault(at, "a raw table needs the custom property `delivery` (file, format)")
 
@@ -327,6 +332,21 @@ class _Reader:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def _control_faults(contract: Contract) -> Iterable[str]:
+    """What is wrong with `controlTotals`: an accepted row must have a day, a currency and every amount."""
+    totals = contract.control_totals
+    if totals is None:
+        return
+    if contract.table.layer != "clean":
+        yield "controlTotals belongs to a clean table, whose rows have types"
+    kinds: dict[str, tuple[str, ...]] = dict.fromkeys(totals.amounts, ("decimal", "smallint", "integer", "bigint"))
+    kinds |= {totals.date: ("date",), **({totals.currency: ("varchar",)} if totals.currency else {})}
+    for name, allowed in kinds.items():
+        column = contract.by_name.get(name)
+        if column is None or not column.required or column.type.kind not in allowed:
+            yield f"controlTotals: {name!r} must be a required column of type {' or '.join(allowed)}"
 
 
 def _one_line(text: str) -> str:

@@ -232,6 +232,31 @@ def quality(
     quality_commands.quality(source, table, days, as_json=as_json, only_anomalies=anomalies)
 
 
+@app.command(epilog="Example: dw reconcile --check sales_lines --day 2026-01-05")
+def reconcile(
+    check: Annotated[
+        list[str] | None, typer.Option(help="only this check, for example sales_lines (may be repeated)")
+    ] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="only this business day")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="the first business day; default: all")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="the last business day; default: all")
+    ] = None,
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+    as_json: Annotated[bool, typer.Option("--json", help="print days and keys that differ as JSON")] = False,
+) -> None:
+    """Compare source, clean, fact and mart, rows and money, and list every key that differs; exit 1 if one does."""
+    from flows import reconcile_command
+
+    if day and (since or until):
+        raise ValueError("--day stands alone; a range is --from and --to")
+    first, last = (d.date() if d else None for d in (day or since, day or until))
+    if reconcile_command.reconcile(source, check or [], first, last, as_json=as_json):
+        raise typer.Exit(1)
+
+
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
 

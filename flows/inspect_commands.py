@@ -19,10 +19,10 @@ from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import rules_of
 from flows.show import console
-from sql import ddl, merge
-from sql.dialect import SqlError, parse_select, to_duckdb, to_redshift, to_spark
+from sql import ddl, merge, portable
+from sql.dialect import SqlError, line_of, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
-from tasks.reconcile import COLUMNS, checks
+from sql.reconcile import per_day, read_checks
 from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.warehouse import Warehouse, WarehouseError
@@ -45,7 +45,7 @@ def check(*, write: bool) -> bool:
         for statement in ddl.create_all(registry.values()):
             empty.execute(statement)
         faults = lint(registry, graph, describe=empty.describe)
-        faults += list(_reconciliation_faults(root, empty))
+        faults += list(_reconciliation_faults(root, registry, empty))
     if write:
         for path in write_suites(root, registry):
             console.print(f"written: {path}")
@@ -57,16 +57,17 @@ def check(*, write: bool) -> bool:
     return False
 
 
-def _reconciliation_faults(root: Path, empty: Warehouse) -> Iterator[str]:
-    for name, text in checks(root).items():
-        file = f"sql/reconciliation/{name}.sql"
+def _reconciliation_faults(root: Path, registry: Registry, empty: Warehouse) -> Iterator[str]:
+    for check in read_checks(root, registry):
         try:
-            found = empty.query(to_redshift(parse_select(text, file))).columns
-        except (SqlError, WarehouseError) as error:
-            yield f"{file}:1: {error}"
-            continue
-        if tuple(found) != COLUMNS:
-            yield f"{file}:1: the columns are {', '.join(found)}; they should be {', '.join(COLUMNS)}"
+            for arm in check.arms:
+                for fault in portable.faults(arm, spark=False):
+                    yield f"{check.file}:{line_of(fault.node)}: {fault.rule}: {fault.message}"
+            empty.query(per_day(check), reporting_currency=Settings().reporting_currency)
+        except SqlError as error:
+            yield from error.faults
+        except WarehouseError as error:
+            yield f"{check.file}:1: {error}"
 
 
 def _faults(faults: list[str]) -> bool:

@@ -11,6 +11,8 @@ from contracts.types import ColumnType
 # The layers whose tables a SELECT makes, and so have a queue of keys to compute anew.
 QUEUED_LAYERS = ("curated", "core", "mart")
 EVERYTHING = "all"
+# Days that changes have touched and that were not compared since: tasks/reconcile.py.
+RECONCILIATION_QUEUE = f"{STAGE_SCHEMA}.pending__reconciliation"
 _WHOLE = ("pending_key", ColumnType("varchar", length=16))
 
 
@@ -79,7 +81,8 @@ def create_all(contracts: Iterable[Contract]) -> list[str]:
         statements.append(create_table(contract))
         if is_queued(contract):
             statements += [create_pending(contract), create_taken(contract)]
-    return statements
+    columns = ["check_name VARCHAR(128) NOT NULL", "reconciliation_date DATE NOT NULL"]
+    return [*statements, _create(RECONCILIATION_QUEUE, columns, if_not_exists=True)]
 
 
 def comments(contract: Contract) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contracts.model import Contract, Delivery
 
+_CONTROL = ".control.json"
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -68,11 +69,20 @@ def read_inbox(inbox: Path, delivery: date, contracts: Iterable[Contract]) -> In
         taken.update(mine)
         if not mine:
             missing.append(contract.delivery.file)
+    taken |= {control_file(p) for p in taken}
     return Inbox(tuple(batches), tuple(p for p in files if p not in taken), tuple(missing))
+
+
+def control_file(path: Path) -> Path:
+    """Where a source may say what is in a data file: `orders.control.json` beside `orders.csv.gz`."""
+    stem = re.sub(r"\.(csv|jsonl|json|parquet)(\.gz)?$", "", path.name)
+    return path.with_name(f"{stem}{_CONTROL}")
 
 
 def is_delivered_as(name: str, delivery: Delivery) -> bool:
     """Whether a file has the name that a raw contract gives, or one with a part of its own (`orders.2.csv.gz`)."""
+    if name.endswith(_CONTROL):
+        return False
     stem, _, ending = delivery.file.partition(".")
     return re.fullmatch(rf"{re.escape(stem)}(\.[\w-]+)?\.{re.escape(ending)}", name) is not None
 

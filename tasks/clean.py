@@ -13,7 +13,7 @@ import polars as pl
 from contracts.model import Contract
 from expectations.predicates import split
 from expectations.rules import Rule, rules_of
-from tasks import quarantine
+from tasks import control, quarantine
 from tasks.batches import Batch
 from tasks.lake import FolderLake, batch_key
 from tasks.load import checked_in_warehouse
@@ -39,16 +39,21 @@ class Cleaned:
     ignored_columns: tuple[str, ...]
     absent_columns: tuple[str, ...]
     gates: tuple[GateResult, ...] = field(default=())
+    totals: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
 class Sifted:
-    """Delivered rows after every step: clean rows that are accepted, the count of duplicates, the rows set aside."""
+    """Delivered rows after every step: clean rows that are accepted, the count of duplicates, the rows set aside.
+
+    `totals`: the control totals of all of them (`control.of_text`).
+    """
 
     accepted: pl.LazyFrame
     duplicate: int
     aside: pl.DataFrame
     gates: tuple[GateResult, ...]
+    totals: pl.DataFrame | None = None
 
 
 def clean_batch(
@@ -82,6 +87,7 @@ def clean_batch(
             ignored_columns=delivered.ignored,
             absent_columns=delivered.absent,
             gates=sifted.gates,
+            totals=sifted.totals,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +150,17 @@ def sift(
         parts.append(quarantine.payload_part(delivered.rows, raw, broken, columns_of))
     mark = quarantine.fingerprint(raw, clean)
     aside = quarantine.quarantined(batch, run_id, parts, attempt=attempt, fingerprint=mark)
-    return Sifted(unique, len(lost), aside, tuple(gates))
+    totals = control.of_text(
+        rows,
+        raw,
+        clean,
+        duplicate=lost,
+        aside=aside.get_column(LINE),
+        malformed=delivered.malformed.height,
+        delivery=batch.delivery,
+        timezone=timezone,
+    )
+    return Sifted(unique, len(lost), aside, tuple(gates), totals)
 
 
 def count(delivered: Delivered) -> int:

@@ -11,9 +11,10 @@ from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import GateBlocked, RuleNotRun
-from tasks import ledger, quality, quarantine, reconcile, trend
+from tasks import control, ledger, quality, quarantine, reconcile, trend
 from tasks.batches import Batch, deliveries, read_inbox
 from tasks.clean import Cleaned, clean_batch
+from tasks.control import BadControlFile
 from tasks.curate import transform
 from tasks.lake import batch_key
 from tasks.ledger import Entry, LedgerImbalance
@@ -96,11 +97,14 @@ def ingest(space: Workspace, file: str) -> Entry | None:
                 run_id=space.run_id,
             )
         report.gates += cleaned.gates
+        said = control.declared(batch.path, clean)
+        account = control.Account(space.warehouse, clean, batch, cleaned.totals, attempt=quarantine.FIRST)
         entries: list[Entry] = []
 
         def publish(counts: Counts) -> None:
             entry = _loaded_entry(space, cleaned, clean, counts)
             ledger.record(space.warehouse, entry)
+            account.record(loader.run_at)
             quality.record_results(space.warehouse, cleaned.gates, loader.run_at)
             trend.record_profile(space.warehouse, space.settings, clean, batch, cleaned.clean_file)
             _record_quarantined(space, entry, cleaned.broken_rules, clean)
@@ -108,10 +112,13 @@ def ingest(space: Workspace, file: str) -> Entry | None:
 
         with report.stage("load"):
             space.on_step("load", label)
-            _, gate = loader.load_batch(clean, [cleaned.clean_file], batch.batch_id, publish)
+            _, gate = loader.load_batch(clean, [cleaned.clean_file], batch.batch_id, publish, account)
         report.gates.append(gate)
-    except (UnreadableFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance) as error:
+    except (UnreadableFile, BadControlFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance) as error:
         return _reject(space, batch, error)
+    # What came is loaded: each row kept its rules, and what is missing comes in a file that is delivered again.
+    for difference in said.differences(cleaned.totals, cleaned.delivered) if said else ():
+        report.failures.append(f"{label}: {difference} ({said.file if said else ''}); what came was loaded")
     if cleaned.ignored_columns:
         names = ", ".join(cleaned.ignored_columns)
         report.warnings.append(f"{label}: columns that {raw.file} does not have were left in the raw file: {names}")
@@ -184,13 +191,14 @@ def finish(space: Workspace, delivery: date) -> None:
     that was killed before this step is scored by the next.
     """
     report = space.report
-    if not (report.entries or report.builds) and (space.loader.delivery != delivery or _is_done(space, delivery)):
+    is_done = space.loader.delivery != delivery or _is_done(space, delivery)
+    if not (report.entries or report.builds) and is_done and not reconcile.is_waiting(space.warehouse):
         return
     at = space.loader.run_at
     with report.stage("score"):
         space.on_step("score", delivery.isoformat())
         with space.warehouse.transaction():
-            report.failures += reconcile.record(space.warehouse, space.settings.repository, space.run_id, at)
+            report.failures += reconcile.record(space.warehouse, space.checks, space.registry, space.run_id, at)
             quality.record_scores(space.warehouse, space.registry, space.settings, space.run_id, delivery, at)
             report.warnings += _measure(space, delivery)
             quality.enqueue_readers(space.warehouse, space.registry, space.graph)

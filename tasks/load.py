@@ -18,7 +18,8 @@ from contracts.registry import Registry
 from expectations.rules import Rule
 from sql import ddl, merge, restate
 from sql.graph import Graph
-from tasks import migrate
+from sql.reconcile import Check
+from tasks import migrate, reconcile
 from tasks.quality import record_results
 from tasks.warehouse import Warehouse
 
@@ -49,11 +50,28 @@ class Counts:
         return Counts(*(a + b for a, b in zip(mine, theirs, strict=True)))
 
 
+class Watch:
+    """What looks at a batch on its way into its table; this one sees nothing."""
+
+    def staged(self) -> None:
+        """The stage holds the batch's rows."""
+
+    def deduplicated(self) -> None:
+        """The stage holds those that say something new."""
+
+    def imaged(self) -> None:
+        """The change table holds what the publish is about to add and to replace."""
+
+
+NO_WATCH = Watch()
+
+
 @dataclass
 class Loader:
     """What a publish needs at hand: the warehouse, all contracts, the graph of the SQL, the gate when it is needed.
 
-    `delivery` is the day that the run brings in; None where it brings none (a re-drive, a rebuild).
+    `delivery` is the day that the run brings in; None where it brings none (a re-drive, a rebuild). A publish queues
+    the days of the `checks` that it touches.
     """
 
     warehouse: Warehouse
@@ -64,6 +82,7 @@ class Loader:
     run_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
     delivery: date | None = None
     altered: list[str] = field(default_factory=list)
+    checks: Sequence[Check] = ()
 
     def begin(self, run_id: str) -> None:
         """What is recorded from now on belongs to this run."""
@@ -110,7 +129,12 @@ class Loader:
         return latest.is_empty() or latest.item() != self.definition_hash(table)
 
     def load_batch(
-        self, contract: Contract, files: Sequence[Path], batch_id: str, on_publish: Callable[[Counts], None]
+        self,
+        contract: Contract,
+        files: Sequence[Path],
+        batch_id: str,
+        on_publish: Callable[[Counts], None],
+        watch: Watch = NO_WATCH,
     ) -> tuple[Counts, GateResult]:
         """Load a clean batch's files; `on_publish` writes the ledger inside the transaction that publishes them."""
         warehouse, stage = self.warehouse, contract.table.stage
@@ -118,12 +142,15 @@ class Loader:
             self._run(merge.empty_stage(contract))
             warehouse.load_parquet(stage, contract.names, files)
             staged = self._count(stage, contract)
+            watch.staged()
             self._run(merge.load_stage_dedupe(contract))
             fresh = self._count(stage, contract)
+            watch.deduplicated()
         result = self._audit(contract, batch_id, only=lambda rule: checked_in_warehouse(contract, rule))
         result.raise_if_blocked()
         with warehouse.transaction():
-            counts = self._publish(contract, Counts(staged=staged, duplicate=staged - fresh), full=False)
+            counts = Counts(staged=staged, duplicate=staged - fresh)
+            counts = self._publish(contract, counts, full=False, watch=watch)
             record_results(warehouse, [result], self.run_at)
             on_publish(counts)
         return counts, result
@@ -194,7 +221,7 @@ class Loader:
             self._record_build(contract.table, counts, time.perf_counter() - started)
         return counts
 
-    def _publish(self, contract: Contract, counts: Counts, *, full: bool) -> Counts:
+    def _publish(self, contract: Contract, counts: Counts, *, full: bool, watch: Watch = NO_WATCH) -> Counts:
         for statement in merge.publish(contract, self.registry, self.graph, full=full):
             if statement.step == "check":
                 found = self.warehouse.scalar(statement.sql)
@@ -203,6 +230,9 @@ class Loader:
             elif statement.step == "count":
                 changed = [int(n) for n in self.warehouse.query(statement.sql).row(0)]
                 counts = Counts(counts.staged, counts.duplicate, *changed)
+                # The images of the changed rows stand now, and the table is as it was.
+                reconcile.enqueue(self.warehouse, self.checks, contract.table)
+                watch.imaged()
             else:
                 self._run([statement])
         return counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -34,11 +35,7 @@ def to_clean(
     own = [c for c in clean.columns if c.name not in SHARED]
     parsed = [c for c in own if c.business_date_of is None]
     typed = rows.select(LINE, *(_typed(c, raw) for c in parsed), _broken_types(parsed, raw))
-    dates = [
-        pl.col(c.business_date_of).dt.replace_time_zone("UTC").dt.convert_time_zone(timezone).dt.date().alias(c.name)
-        for c in own
-        if c.business_date_of is not None
-    ]
+    dates = [_business_date(c, timezone) for c in own if c.business_date_of is not None]
     shared = [
         _row_hash(parsed),
         pl.lit(delivery, dtype=pl.Date).alias("delivery_date"),
@@ -50,6 +47,24 @@ def to_clean(
         .with_columns(shared)
         .select(*(pl.col(name).cast(type_) for name, type_ in schema.items()), BROKEN_TYPES)
     )
+
+
+def typed_columns(
+    rows: pl.LazyFrame, raw: Contract, clean: Contract, names: Sequence[str], *, delivery: date, timezone: str
+) -> pl.LazyFrame:
+    """`source_line` and these clean columns of blank_to_null rows; NULL where the text is not a value of the type."""
+    wanted = [clean.by_name[name] for name in names]
+    origins = {c.business_date_of: clean.by_name[c.business_date_of] for c in wanted if c.business_date_of}
+    parsed = {c.name: c for c in [*wanted, *origins.values()] if not c.business_date_of and c.name not in SHARED}
+    dates = [_business_date(c, timezone) for c in wanted if c.business_date_of]
+    return rows.select(
+        LINE, pl.lit(delivery, dtype=pl.Date).alias("delivery_date"), *(_typed(c, raw) for c in parsed.values())
+    ).with_columns(dates)
+
+
+def _business_date(column: Column, timezone: str) -> pl.Expr:
+    instant = pl.col(str(column.business_date_of))
+    return instant.dt.replace_time_zone("UTC").dt.convert_time_zone(timezone).dt.date().alias(column.name)
 
 
 def _typed(column: Column, raw: Contract) -> pl.Expr:

@@ -10,14 +10,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from contracts.model import Contract
 from expectations.verdicts import GateBlocked, RuleNotRun
+from tasks import control, ledger, quality, quarantine
 from tasks import delivery as work
-from tasks import ledger, quality, quarantine
 from tasks.batches import Batch, batch_of
 from tasks.clean import count, sift
 from tasks.lake import batch_key
@@ -125,6 +126,7 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
         clean_file = space.lake.put_frame(key, sifted.accepted) if passed else None
         accepted = pl.scan_parquet(clean_file).select(pl.len()).collect().item() if clean_file else 0
     left, quarantine_file = _keep_left(space, opened, [opened.others, sifted.aside])
+    account = control.Account(space.warehouse, clean, again, sifted.totals, attempt=opened.attempt)
 
     def publish(found: Counts) -> None:
         if found.staged != accepted:
@@ -135,6 +137,7 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
             duplicate_rows=sifted.duplicate + found.duplicate,
             clean_file=key if clean_file else None,
         )
+        account.record(space.loader.run_at)
         quality.record_results(space.warehouse, sifted.gates, space.loader.run_at)
         _commit(space, opened, action, left)
 
@@ -142,7 +145,7 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
     with space.report.stage("load"):
         space.on_step("load", opened.batch.label)
         if clean_file:
-            counts, gate = space.loader.load_batch(clean, [clean_file], opened.batch.batch_id, publish)
+            counts, gate = space.loader.load_batch(clean, [clean_file], opened.batch.batch_id, publish, account)
             space.report.gates += [*sifted.gates, gate]
         else:
             with space.warehouse.transaction():
@@ -170,12 +173,22 @@ def discard(space: Workspace, selection: Selection, reason: str) -> list[Outcome
                 discarded_file=key,
                 reason=reason,
             )
+            _record_discarded(space, each)
             _commit(space, each, action, left)
         quality.enqueue_readers(space.warehouse, space.registry, space.graph)
     return [
         replace(_outcome(each, each.attempt, left=left.height), discarded=each.chosen.height)
         for each, _, left, _ in written
     ]
+
+
+def _record_discarded(space: Workspace, each: _Open) -> None:
+    raw = space.registry[each.batch.table]
+    if (clean := quarantine.clean_of(space.registry, raw.table)) is not None:
+        totals = control.of_discarded(each.chosen, raw, clean, each.entry.delivery_date, space.settings.shop_timezone)
+        batch = Batch(raw, each.entry.delivery_date, Path(each.entry.file_name), each.entry.content_hash, 0)
+        account = control.Account(space.warehouse, clean, batch, totals, attempt=each.attempt)
+        account.record(space.loader.run_at)
 
 
 # Reading what is open

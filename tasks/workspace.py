@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 from contracts.ids import TableId
 from contracts.registry import Registry
 from sql.graph import Graph
+from sql.reconcile import Check, read_checks
 from tasks.batches import Inbox
 from tasks.lake import FolderLake
 from tasks.load import Loader
@@ -56,6 +57,11 @@ class Workspace:
         return open_warehouse(self.settings)
 
     @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """What is reconciled."""
+        return read_checks(self.settings.repository, self.registry)
+
+    @cached_property
     def gate(self) -> Gate:
         # Great Expectations takes seconds to import: only a run that checks something pays for it.
         from expectations.gate import Gate
@@ -65,7 +71,7 @@ class Workspace:
     @cached_property
     def loader(self) -> Loader:
         """The loader, on tables that exist and without what an interrupted run left behind."""
-        loader = Loader(self.warehouse, self.registry, self.graph, lambda: self.gate, self.run_id)
+        loader = Loader(self.warehouse, self.registry, self.graph, lambda: self.gate, self.run_id, checks=self.checks)
         loader.ensure_ready()
         shutil.rmtree(self.settings.scratch, ignore_errors=True)
         return loader

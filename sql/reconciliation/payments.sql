@@ -1,23 +1,18 @@
--- Accepted payments against fact_payments, per payment date and currency.
-WITH
-expected AS (
-    SELECT payment_date AS day, currency_code, SUM(amount) AS amount, COUNT(payment_id) AS row_count
-    FROM clean.payments
-    GROUP BY payment_date, currency_code
-),
-
-actual AS (
-    SELECT payment_date AS day, currency_code, SUM(amount) AS amount, COUNT(payment_id) AS row_count
-    FROM core.fact_payments
-    GROUP BY payment_date, currency_code
-)
-
+-- Accepted payment events against fact_payments, event by event on the day of the payment.
 SELECT
-    COALESCE(expected.day, actual.day) AS reconciliation_date,
-    COALESCE(expected.currency_code, actual.currency_code) AS currency_code,
-    COALESCE(expected.amount, 0) AS expected_amount,
-    COALESCE(actual.amount, 0) AS actual_amount,
-    COALESCE(expected.row_count, 0) AS expected_rows,
-    COALESCE(actual.row_count, 0) AS actual_rows
-FROM expected
-FULL OUTER JOIN actual ON actual.day = expected.day AND actual.currency_code = expected.currency_code
+    TRUE AS is_expected,
+    payment_date AS reconciliation_date,
+    currency_code,
+    payment_id AS record_id,
+    amount AS amount,
+    1 AS row_count
+FROM clean.payments
+UNION ALL
+SELECT
+    FALSE AS is_expected,
+    payment_date AS reconciliation_date,
+    currency_code,
+    payment_id AS record_id,
+    amount AS amount,
+    1 AS row_count
+FROM core.fact_payments

@@ -1,23 +1,18 @@
--- Accepted refunds against fact_refunds, per refund date and currency.
-WITH
-expected AS (
-    SELECT refund_date AS day, currency_code, SUM(amount) AS amount, COUNT(refund_id) AS row_count
-    FROM clean.refunds
-    GROUP BY refund_date, currency_code
-),
-
-actual AS (
-    SELECT refund_date AS day, currency_code, SUM(refund_amount) AS amount, COUNT(refund_id) AS row_count
-    FROM core.fact_refunds
-    GROUP BY refund_date, currency_code
-)
-
+-- Accepted refunds against fact_refunds, refund by refund on the day of the refund.
 SELECT
-    COALESCE(expected.day, actual.day) AS reconciliation_date,
-    COALESCE(expected.currency_code, actual.currency_code) AS currency_code,
-    COALESCE(expected.amount, 0) AS expected_amount,
-    COALESCE(actual.amount, 0) AS actual_amount,
-    COALESCE(expected.row_count, 0) AS expected_rows,
-    COALESCE(actual.row_count, 0) AS actual_rows
-FROM expected
-FULL OUTER JOIN actual ON actual.day = expected.day AND actual.currency_code = expected.currency_code
+    TRUE AS is_expected,
+    refund_date AS reconciliation_date,
+    currency_code,
+    refund_id AS record_id,
+    amount AS amount,
+    1 AS row_count
+FROM clean.refunds
+UNION ALL
+SELECT
+    FALSE AS is_expected,
+    refund_date AS reconciliation_date,
+    currency_code,
+    refund_id AS record_id,
+    refund_amount AS amount,
+    1 AS row_count
+FROM core.fact_refunds

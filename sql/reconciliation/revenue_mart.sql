@@ -1,31 +1,29 @@
--- Net sales and refunds of the facts against finance_daily_revenue, per day and currency.
-WITH
-expected AS (
-    SELECT moved.day, moved.currency_code, SUM(moved.amount) AS amount, CAST(0 AS BIGINT) AS row_count
-    FROM (
-        SELECT order_date AS day, currency_code, net_amount AS amount FROM core.fact_sales WHERE is_revenue
-        UNION ALL
-        SELECT refund_date AS day, currency_code, -refund_amount AS amount FROM core.fact_refunds
-    ) AS moved
-    GROUP BY moved.day, moved.currency_code
-),
-
-actual AS (
-    SELECT
-        revenue_date AS day,
-        currency_code,
-        SUM(net_after_refund_amount) AS amount,
-        CAST(0 AS BIGINT) AS row_count
-    FROM mart.finance_daily_revenue
-    GROUP BY revenue_date, currency_code
-)
-
+-- Net sales less refunds of the facts against finance_daily_revenue, per day and channel; rows are orders and refunds.
 SELECT
-    COALESCE(expected.day, actual.day) AS reconciliation_date,
-    COALESCE(expected.currency_code, actual.currency_code) AS currency_code,
-    COALESCE(expected.amount, 0) AS expected_amount,
-    COALESCE(actual.amount, 0) AS actual_amount,
-    COALESCE(expected.row_count, 0) AS expected_rows,
-    COALESCE(actual.row_count, 0) AS actual_rows
-FROM expected
-FULL OUTER JOIN actual ON actual.day = expected.day AND actual.currency_code = expected.currency_code
+    TRUE AS is_expected,
+    order_date AS reconciliation_date,
+    currency_code,
+    channel_code AS record_id,
+    SUM(net_amount) AS amount,
+    COUNT(DISTINCT order_id) AS row_count
+FROM core.fact_sales
+WHERE is_revenue
+GROUP BY order_date, currency_code, channel_code
+UNION ALL
+SELECT
+    TRUE AS is_expected,
+    refund_date AS reconciliation_date,
+    currency_code,
+    COALESCE(channel_code, '(unknown)') AS record_id,
+    -refund_amount AS amount,
+    1 AS row_count
+FROM core.fact_refunds
+UNION ALL
+SELECT
+    FALSE AS is_expected,
+    revenue_date AS reconciliation_date,
+    currency_code,
+    channel_code AS record_id,
+    net_after_refund_amount AS amount,
+    order_count + refund_count AS row_count
+FROM mart.finance_daily_revenue

@@ -23,6 +23,7 @@ from small_shop import differences, read_repository
 
 from contracts.ids import TableId
 from contracts.registry import REPOSITORY
+from sql.reconcile import read_checks
 from tasks.generate import Size, generate_delivery
 
 SIZE = Size(customers=30, products=20, orders=60, web_events=200, days=2)
@@ -134,6 +135,10 @@ def slice_of(repository: Path, targets: Iterable[str], root: Path) -> Path:
             if (repository / file).exists():
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(repository / file, root / file)
+    for check in read_checks(repository, registry):
+        if check.file.endswith(".sql") and check.tables <= wanted:
+            (root / check.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(repository / check.file, root / check.file)
     return root
 
 
