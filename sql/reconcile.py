@@ -160,9 +160,9 @@ def touched(check: Check, table: TableId) -> str | None:
 def _summed(check: Check, *, between: bool, queued: bool) -> str:
     arms = " UNION ALL ".join(_of_days(check.name, arm, between=between, queued=queued) for arm in check.arms)
     sides = ", ".join(
-        f"COALESCE(SUM(CASE WHEN {'' if side == 'expected' else 'NOT '}is_expected THEN {value} ELSE 0 END), 0) "
+        f"CAST(SUM(CASE WHEN {'' if side == 'expected' else 'NOT '}is_expected THEN {value} ELSE 0 END) AS {type_}) "
         f"AS {side}_{name}"
-        for value, name in (("COALESCE(amount, 0)", "amount"), ("row_count", "rows"))
+        for value, name, type_ in (("COALESCE(amount, 0)", "amount", "DECIMAL(18, 2)"), ("row_count", "rows", "BIGINT"))
         for side in ("expected", "actual")
     )
     key = ", ".join(PER_KEY)

@@ -94,13 +94,15 @@ def record(
         f"FROM {QUEUE} GROUP BY check_name"
     )
     spans = {name: Window(first, last) for name, first, last in waiting.iter_rows()}
+    waiting_latest = _latest(warehouse)
     told = []
     for check in checks:
         is_new = known.get(check.name) != check.definition_hash
         if not is_new and check.name not in spans:
             continue
         window = None if is_new else spans[check.name]
-        off = _record(warehouse, check, registry, window, run_id, checked_at)
+        latest = _latest(warehouse, check) if is_new else waiting_latest.filter(pl.col("check_name") == check.name)
+        off = _record(warehouse, check, registry, window, latest, run_id, checked_at)
         told += [_told(off)] if off.days.height else []
         if is_new:
             _know(warehouse, check, checked_at)
@@ -121,13 +123,18 @@ def _enqueue_unbalanced(warehouse: Warehouse) -> None:
 
 
 def _record(
-    warehouse: Warehouse, check: Check, registry: Registry, window: Window | None, run_id: str, checked_at: datetime
+    warehouse: Warehouse,
+    check: Check,
+    registry: Registry,
+    window: Window | None,
+    latest: pl.DataFrame,
+    run_id: str,
+    checked_at: datetime,
 ) -> Compared:
     """Compare one check, write the days whose figures are new, and the keys of those that differ; returns these."""
     bounded = window is not None
     binds = {"first_day": window.first, "last_day": window.last} if window else {}
     found = warehouse.query(per_day(check, between=bounded, queued=bounded), **binds)
-    latest = _latest(warehouse, check, window)
     # Days that have no row any more on either side balance again.
     gone = latest.join(found, on=PER_DAY, how="anti").with_columns(
         pl.lit(0).cast(found.schema[n]).alias(n) for n in _FIGURES
@@ -146,21 +153,20 @@ def _record(
     return Compared(check, off.sort(PER_DAY), keys)
 
 
-def _latest(warehouse: Warehouse, check: Check, window: Window | None) -> pl.DataFrame:
-    """PER_DAY and the figures of the latest records of a check's days: all, or those that wait."""
-    names = ", ".join((*PER_DAY, *_FIGURES))
-    asked = "check_name = :check_name"
-    if window:
-        asked += (
-            " AND reconciliation_date >= CAST(:first_day AS DATE) AND reconciliation_date <= CAST(:last_day AS DATE) "
-            f"AND reconciliation_date IN (SELECT queue.reconciliation_date FROM {QUEUE} AS queue "
-            "WHERE queue.check_name = :check_name)"
-        )
-    binds = {"first_day": window.first, "last_day": window.last} if window else {}
-    age = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(PER_DAY)} ORDER BY checked_at DESC, run_id DESC) AS age"
+def _latest(warehouse: Warehouse, check: Check | None = None) -> pl.DataFrame:
+    """`check_name`, PER_DAY and figures of the latest records: of all days of a check, or of the days that wait."""
+    key, binds = ("check_name", *PER_DAY), {"check_name": check.name} if check else {}
+    asked = (
+        "recorded.check_name = :check_name"
+        if check
+        else f"EXISTS (SELECT 1 FROM {QUEUE} AS queue WHERE queue.check_name = recorded.check_name "
+        "AND queue.reconciliation_date = recorded.reconciliation_date)"
+    )
+    names, per = (", ".join(f"recorded.{n}" for n in columns) for columns in ((*key, *_FIGURES), key))
+    age = f"ROW_NUMBER() OVER (PARTITION BY {per} ORDER BY recorded.checked_at DESC, recorded.run_id DESC) AS age"
     rows = warehouse.query(
-        f"SELECT {names} FROM (SELECT {names}, {age} FROM {TABLE} WHERE {asked}) AS recorded WHERE age = 1",
-        check_name=check.name,
+        f"SELECT {', '.join((*key, *_FIGURES))} FROM (SELECT {names}, {age} FROM {TABLE} AS recorded WHERE {asked}) "
+        "AS aged WHERE age = 1",
         **binds,
     )
     # Records from before keys were counted have no count of them.

@@ -34,11 +34,14 @@ def contract(
     load: dict[str, Any] | None = None,
     delivery: dict[str, Any] | None = None,
     quality: list[dict[str, Any]] | None = None,
+    control_totals: dict[str, Any] | None = None,
 ) -> Contract:
     """A contract of these columns: a name alone is a `varchar(64)`; `type` is the physical type, `key` its place in
     the key, other keys stand as in ODCS, and those that ODCS does not have become custom properties."""
     layer, _, name = table.partition(".")
-    custom = [{"property": "load", "value": load or {"strategy": "replace", "window": "all"}}]
+    custom: list[dict[str, Any]] = [{"property": "load", "value": load or {"strategy": "replace", "window": "all"}}]
+    if control_totals:
+        custom.append({"property": "controlTotals", "value": control_totals})
     if delivery:
         custom.append({"property": "delivery", "value": delivery})
     body = {

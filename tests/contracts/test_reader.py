@@ -177,8 +177,8 @@ def test_every_fault_is_told_by_line(tmp_path: Path) -> None:
 def test_unknown_custom_property_of_a_table(tmp_path: Path) -> None:
     text = changed("      - {property: load, ", "      - {property: loads, value: 1}\n      - {property: load, ")
     assert faults(tmp_path, text) == [
-        "p.yaml:14: unknown custom property 'loads'; known here: delivery, distribution, load, scoreMinimum, "
-        "scoreVerdict, sortKey, thresholds, verdict"
+        "p.yaml:14: unknown custom property 'loads'; known here: controlTotals, delivery, distribution, load, "
+        "scoreMinimum, scoreVerdict, sortKey, thresholds, verdict"
     ]
 
 
@@ -187,6 +187,23 @@ def test_unknown_custom_property_of_a_column(tmp_path: Path) -> None:
         "p.yaml:22: unknown custom property 'normalize'; known here: businessDateOf, default, encode, formats, mask, "
         "normalise, rules, since, source"
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{date: order_id}", "'order_id' must be a required column of type date"),
+        ("{date: day, amounts: [cash]}", "'cash' must be a required column of type decimal or smallint or "),
+        ("{date: day, currency: amount}", "'amount' must be a required column of type varchar"),
+        ("{dates: day}", "controlTotals date: Field required"),
+    ],
+)
+def test_control_totals_of_columns_that_a_row_may_lack(tmp_path: Path, written: str, told: str) -> None:
+    text = changed(
+        "      - {property: load, ",
+        f"      - {{property: controlTotals, value: {written}}}\n      - {{property: load, ",
+    )
+    assert any(told in fault for fault in faults(tmp_path, text))
 
 
 UPSERT = "{strategy: upsert}"

@@ -83,6 +83,7 @@ def test_duckdb_makes_every_table_with_the_same_types_and_no_key_that_it_would_e
         "core.fact_sales",
         "stage.pending__core__fact_sales",
         "stage.taken__core__fact_sales",
+        ddl.RECONCILIATION_QUEUE,
     }
     connection.execute("INSERT INTO core.fact_sales (order_id, order_date) VALUES ('1', DATE '2024-01-01')")
     connection.execute("INSERT INTO core.fact_sales (order_id, order_date) VALUES ('1', DATE '2024-01-01')")
