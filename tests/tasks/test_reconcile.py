@@ -199,11 +199,11 @@ DDL = {
 }
 DAYS = st.integers(1, 4).map(lambda n: date(2026, 1, n))
 State = dict[str, dict[str, tuple[Any, ...]]]
-ORDERS = st.dictionaries(
-    st.sampled_from(["O1", "O2", "O3"]), st.tuples(DAYS, st.sampled_from(["INR", "EUR"]), st.integers(0, 2))
+ORDERS = st.fixed_dictionaries(
+    {order: st.tuples(DAYS, st.sampled_from(["INR", "EUR"]), st.integers(0, 2)) for order in ("O1", "O2")}
 )
 ITEMS = st.dictionaries(
-    st.sampled_from(["a", "b", "c", "d"]), st.tuples(st.sampled_from(["O1", "O2", "O3"]), st.integers(1, 2))
+    st.sampled_from(["a", "b", "c", "d"]), st.tuples(st.sampled_from(["O1", "O2", "O3"]), st.integers(1, 2)), min_size=1
 )
 FACTS = st.dictionaries(
     st.sampled_from(["a", "b", "c", "d"]),
@@ -265,7 +265,7 @@ def figures(warehouse: DuckDBWarehouse, check: Check, window: Window | None = No
 
 
 @settings(max_examples=80)
-@given(STATES, STATES, st.permutations(list(DDL)))
+@given(STATES, STATES, st.lists(st.sampled_from(list(DDL)), min_size=1, max_size=3, unique=True))
 def test_a_day_that_no_change_touched_has_the_figures_that_it_had(
     counter: DuckDBWarehouse, old: State, new: State, order: list[str]
 ) -> None:
@@ -275,7 +275,7 @@ def test_a_day_that_no_change_touched_has_the_figures_that_it_had(
         put(warehouse, table, table, as_rows(table, old[table]))
     reconcile.record(warehouse, CHECKS, REGISTRY, "r1", AT)
     before = {check.name: figures(warehouse, check) for check in CHECKS}
-    for table in order:
+    for table in order:  # the others stay as they are: no change of theirs may cover for a day that was missed
         change(warehouse, table, old, new)
     waiting = set(warehouse.query(f"SELECT check_name, reconciliation_date FROM {reconcile.QUEUE}").rows())
     after = {check.name: figures(warehouse, check) for check in CHECKS}
