@@ -264,13 +264,15 @@ def _closing_check(contract: Contract) -> Iterator[Statement]:
         return
     table, (key,), share = contract.table, contract.key, contract.load.max_closed_share
     durable, _ = ddl.queue_column(contract)
+    # To complete an inferred member, or to drop one that nobody mentions any longer, is no change of heart.
+    delivered = " AND b.is_inferred = FALSE" if "is_inferred" in contract.by_name else ""
     # NOT EXISTS, no LEFT JOIN: DuckDB 2.0.0 folds `SUM(CASE WHEN a.x IS NULL ...) > n` to false if no `a` can match.
     yield Statement(
         "check",
         "SELECT CASE WHEN standing.key_count >= "
         f"{MIN_KEYS_FOR_SHARE} AND closed.key_count > {share} * standing.key_count THEN closed.key_count ELSE 0 END "
         f"AS row_count FROM (SELECT COUNT(DISTINCT b.{durable}) AS key_count FROM {table.changes} AS b "
-        "WHERE b.change_image = 'before' AND b.is_current = TRUE AND NOT EXISTS ("
+        f"WHERE b.change_image = 'before' AND b.is_current = TRUE{delivered} AND NOT EXISTS ("
         f"SELECT 1 FROM {table.changes} AS a WHERE a.{key} = b.{key} AND a.change_image = 'after' "
         "AND a.is_current = TRUE)) AS closed CROSS JOIN ("
         f"SELECT COUNT(DISTINCT {durable}) AS key_count FROM {table} WHERE is_current = TRUE) AS standing",

@@ -11,12 +11,13 @@ import yaml
 from case_warehouse import CaseWarehouse, graph, in_order, registry
 
 from contracts.ids import TableId
+from sql.graph import SQL_LAYERS
 
 HERE = Path(__file__).parent
 
 
 def read_cases() -> Iterator[tuple[TableId, dict[str, Any]]]:
-    for path in sorted(HERE.glob("*/*.yaml")):
+    for path in sorted(p for layer in SQL_LAYERS for p in (HERE / layer).glob("*.yaml")):
         table = TableId(path.parent.name, path.stem)
         for case in yaml.safe_load(path.read_text(encoding="utf-8")):
             yield table, case
