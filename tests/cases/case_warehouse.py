@@ -99,7 +99,7 @@ class CaseWarehouse:
 
     @contextmanager
     def undone(self) -> Iterator[None]:
-        """What is done within leaves no trace: an example of a property test starts from the same tables as the last."""
+        """What is done within leaves no trace, so that one warehouse serves many examples."""
         self.connection.execute("BEGIN")
         try:
             yield
