@@ -81,8 +81,13 @@ def create_all(contracts: Iterable[Contract]) -> list[str]:
         statements.append(create_table(contract))
         if is_queued(contract):
             statements += [create_pending(contract), create_taken(contract)]
+    return [*statements, create_reconciliation_queue()]
+
+
+def create_reconciliation_queue() -> str:
+    """CREATE TABLE IF NOT EXISTS for the days that checks must compare anew."""
     columns = ["check_name VARCHAR(128) NOT NULL", "reconciliation_date DATE NOT NULL"]
-    return [*statements, _create(RECONCILIATION_QUEUE, columns, if_not_exists=True)]
+    return _create(RECONCILIATION_QUEUE, columns, if_not_exists=True)
 
 
 def comments(contract: Contract) -> list[str]:

@@ -96,6 +96,8 @@ class Loader:
         """
         plan = migrate.plan(self.warehouse, self.registry)
         self.altered += migrate.apply(self.warehouse, self.registry, plan, run_id=self.run_id, at=self.run_at)
+        if ddl.RECONCILIATION_QUEUE not in plan.standing:
+            self.warehouse.execute(ddl.create_reconciliation_queue())
         # Stage and change tables belong to one publish; the queues of keys must stay.
         for contract in self.registry.values():
             for name in (contract.table.stage, contract.table.changes):
