@@ -92,7 +92,8 @@ class Gate:
         only: Only | None,
     ) -> GateResult:
         started = time.perf_counter()
-        rules = [rule for rule in self._rules_of(contract) if only is None or only(rule)]
+        with self._lock:
+            rules = [rule for rule in self._rules_of(contract) if only is None or only(rule)]
         if not rules:
             raise Unsupported(f"{contract.table}: no rule is left to check; a gate that checks nothing is an error")
         present = set(data.known_columns(contract.names))
@@ -150,8 +151,9 @@ class Gate:
     def _keep(self, contract: Contract, place: str, name: str, results: list[Any], **ids: str) -> None:
         path = self.results / contract.table.layer / f"{contract.table.name}.{place}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        body = stored_result(name, results, source=place, **ids)
-        path.write_text(json.dumps(body, sort_keys=True, default=str) + "\n", encoding="utf-8")
+        text = json.dumps(stored_result(name, results, source=place, **ids), sort_keys=True, default=str)
+        with self._lock:  # two files of a table may be checked at once
+            path.write_text(text + "\n", encoding="utf-8")
 
 
 def _read(rule: Rule, result: Any) -> RuleResult:

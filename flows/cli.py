@@ -118,12 +118,16 @@ def backfill(
     since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="the first delivery day")],
     until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="the last delivery day")],
     table: Annotated[str | None, typer.Option(help="only this table's files, for example raw.orders")] = None,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="how many files are cleaned at once, ahead of the one that is loaded")
+    ] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be loaded, and do nothing")] = False,
     source: Annotated[str, typer.Option(help="whose data: shop, or another source")] = "shop",
 ) -> None:
-    """Load the days of a range that are not loaded, oldest first; a day that fails stops no other."""
+    """Load the days of a range that are not loaded, oldest first, and build once; a day that fails stops no other."""
     from flows import operate_commands
 
-    if operate_commands.backfill(source, since.date(), until.date(), table):
+    if operate_commands.backfill(source, since.date(), until.date(), table, parallel, dry_run=dry_run):
         raise typer.Exit(1)
 
 

@@ -17,12 +17,9 @@ def _space(source: str) -> Workspace:
 
 
 @task(task_run_name="find-{delivery}")
-def find(source: str, delivery: date, table: str | None = None) -> list[str]:
-    """The delivery's files (of one raw table, if named), parents before children."""
-    space = _space(source)
-    files = work.find(space, delivery)
-    wanted = {b.path.name for b in space.inbox.batches if table in (None, str(b.contract.table))}
-    return [file for file in files if file in wanted]
+def find(source: str, delivery: date) -> list[str]:
+    """The delivery's files, parents before children."""
+    return work.find(_space(source), delivery)
 
 
 @task(task_run_name="ingest-{delivery}-{file}")
@@ -44,15 +41,12 @@ def finish(source: str, delivery: date) -> None:
 
 
 @flow(name="daily", flow_run_name="daily-{source}-{delivery}")
-def daily(delivery: date | None = None, source: str = "shop", table: str | None = None) -> RunReport:
-    """Load the delivery of one day (default: the newest): every file, then every table that the files changed.
-
-    With `table` only the files of that raw table.
-    """
+def daily(delivery: date | None = None, source: str = "shop") -> RunReport:
+    """Load the delivery of one day (default: the newest): every file, then every table that the files changed."""
     space = _space(source)
     delivery = delivery or work.newest(space)
     space.begin()
-    for file in find(source, delivery, table):
+    for file in find(source, delivery):
         ingest(source, delivery, file)
     build(source, delivery)
     finish(source, delivery)

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -15,10 +16,11 @@ from rich.table import Table
 from contracts.ids import TableId
 from contracts.registry import Registry
 from flows import show
-from flows.run_command import run_days
+from flows.run_command import run_flow
 from sql.graph import Graph
-from tasks.batches import deliveries
+from tasks import backfill as work
 from tasks.rebuild import rebuild as restate
+from tasks.report import RunReport
 from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.status import Status
@@ -37,6 +39,8 @@ def status(source: str, first: date | None, last: date | None, *, as_json: bool)
             "files": found.files.to_dicts(),
             "days": found.days,
             "gaps": found.gaps,
+            "tables": [asdict(table) for table in found.by_table()],
+            "unscored": found.unscored,
             "waiting_tables": found.waiting_tables,
         }
         sys.stdout.write(json.dumps(body, default=str, indent=2) + "\n")
@@ -44,28 +48,37 @@ def status(source: str, first: date | None, last: date | None, *, as_json: bool)
         show_status(found, source)
 
 
-def backfill(source: str, first: date, last: date, name: str | None) -> bool:
+def backfill(source: str, first: date, last: date, name: str | None, parallel: int, *, dry_run: bool) -> bool:
     """Load what lies in the inbox for a range of days and is not loaded; returns whether anything failed."""
     if last < first:
         raise ValueError(f"--to {last} lies before --from {first}")
     settings = settings_for(source)
     registry = Registry.read(settings.repository)
-    table = registry[TableId("raw", TableId.parse(name).name)].table if name else None
-    found = deliveries(settings.inbox)
-    chosen = [day for day in found if first <= day <= last]
-    if settings.warehouse_file.exists():
-        known = _status(settings, first, last)
-        if table is not None:
-            known = known.of_table(str(table))
-        to_do = known.days_in("waiting", "rejected")
-        chosen = [day for day in chosen if day in to_do]
-        if known.gaps:
-            show.console.print(f"No delivery at all: {days_text(known.gaps)}.")
-    if not chosen:
+    table = str(registry[TableId("raw", TableId.parse(name).name)].table) if name else None
+    known = _status(settings, first, last) if settings.warehouse_file.exists() else None
+    to_do = work.plan(settings.inbox, known, first, last, table)
+    if to_do.gaps:
+        show.console.print(f"No delivery at all: {days_text(to_do.gaps)}.")
+    if to_do.is_done:
         show.console.print(f"Nothing to load from {first} to {last}: what was delivered is in the warehouse.")
         return False
-    show.console.print(f"To load: {days_text(chosen)}{f', {table} only' if table else ''}.")
-    return run_days(source, chosen, table=str(table) if table else None)
+    if to_do.days:
+        show.console.print(f"To load: {days_text(to_do.days)}{f', {table} only' if table else ''}.")
+    if to_do.waiting_tables:
+        show.console.print(f"To build: {len(to_do.waiting_tables)} tables that an earlier run left waiting.")
+    if dry_run:
+        show.console.print("Nothing was done (--dry-run).")
+        return False
+
+    def flow(total: RunReport) -> None:
+        from flows.backfill import backfill as backfill_flow
+
+        total.merge(backfill_flow(first, last, source, table, parallel))
+
+    try:
+        return run_flow(source, to_do.days, flow, builds=1)
+    finally:
+        close_all()
 
 
 def _status(settings: Settings, first: date | None, last: date | None) -> Status:
@@ -92,6 +105,9 @@ def show_status(found: Status, source: str) -> None:
         console.print(f"Newest delivery loaded: {known[-1]} ({behind:,} days ago).")
     if found.gaps:
         console.print(f"[yellow]No delivery at all:[/] {days_text(found.gaps)}.")
+    console.print(_tables(found))
+    if found.unscored:
+        console.print(f"[yellow]Loaded, not scored yet:[/] {days_text(found.unscored)}; `dw backfill` does it.")
     open_files = found.files.filter(pl.col("state") != "loaded")
     if open_files.height:
         table = Table(title="Not loaded", title_justify="left")
@@ -107,8 +123,18 @@ def show_status(found: Status, source: str) -> None:
         console.print(
             f"[yellow]waits[/] {name}: changes of {keys:,} keys are not carried into it yet; `dw run` does it"
         )
-    if not (open_files.height or found.gaps or found.waiting_tables):
+    if not (open_files.height or found.gaps or found.waiting_tables or found.unscored):
         console.print("[green]No gap, nothing waits.[/]")
+
+
+def _tables(found: Status) -> Table:
+    table = Table(title="Days per table", title_justify="left")
+    for name in ("table", "done", "not done", "no file"):
+        table.add_column(name, no_wrap=name == "table", overflow="fold")
+    for days in found.by_table():
+        behind = f"[red]{days_text(days.open)}[/]" if days.open else ""
+        table.add_row(days.table, days_text(days.done), behind, days_text(days.absent))
+    return table
 
 
 def days_text(days: Sequence[date]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from flows import show
@@ -35,46 +37,46 @@ def run(source: str, days: list[date] | None, files: list[Path]) -> bool:
             raise ValueError(f"no delivery in {settings.inbox}; {hint}")
         if unknown := [d.isoformat() for d in chosen if d not in found]:
             raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
-        return _run(source, chosen, None)
+        return run_flow(source, chosen, partial(_each_day, source, chosen))
     finally:
         close_all()
 
 
-def run_days(source: str, days: list[date], table: str | None = None) -> bool:
-    """Run the daily flow per delivery (of one raw table's files only, if named); a day that fails stops no other.
+def _each_day(source: str, days: list[date], total: RunReport) -> None:
+    from flows.daily import daily
 
-    Returns whether anything failed.
+    for day in days:
+        try:
+            total.merge(daily(day, source))
+        except (WarehouseError, OSError, ValueError, RuntimeError) as error:
+            # What was published of the day stays; the next run takes up the rest.
+            total.failures.append(f"{day}: stopped. {error}")
+            let_go(error)
+
+
+def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None], builds: int | None = None) -> bool:
+    """Run a flow over deliveries with progress, and give its account; returns whether anything failed.
+
+    `flow` adds to the report that it is given; `builds`: how often it builds the tables, if not once per delivery.
     """
-    try:
-        return _run(source, days, table)
-    finally:
-        close_all()
-
-
-def _run(source: str, days: list[date], table: str | None) -> bool:
     settings = settings_for(source)
     space = workspace(settings)
     total, started = RunReport(), time.perf_counter()
-    with show.progress(len(days), len(space.graph.tables)) as on_step:
+    with show.progress(len(days), len(space.graph.tables), builds) as on_step:
         on_step("start", "Prefect, Great Expectations and the warehouse")
         space.lock()
         end_orphans(settings.home)
         set_defaults(settings.home)
         # Imported here: Prefect reads its settings when it is imported, and takes seconds.
         with total.stage("start"):
+            import prefect  # noqa: F401
+
             from expectations.data_docs import build_site
-            from flows.daily import daily
 
             space.on_step = on_step
             space.loader.begin(space.run_id)
             total.altered += space.loader.take_altered()
-        for day in days:
-            try:
-                total.merge(daily(day, source, table))
-            except (WarehouseError, OSError, ValueError, RuntimeError) as error:
-                # What was published of the day stays; the next run takes up the rest.
-                total.failures.append(f"{day}: stopped. {error}")
-                let_go(error)
+        flow(total)
         with total.stage("docs"):
             on_step("docs", "Data Docs")
             docs = build_site(space.gate.directory / "results", settings.data_docs)

@@ -41,8 +41,11 @@ def _nothing() -> Iterator[None]:
 
 
 @contextmanager
-def progress(deliveries: int, tables: int) -> Iterator[Callable[[str, str], None]]:
-    """A bar over the steps of all deliveries; gives the function that a step calls with its name and object."""
+def progress(deliveries: int, tables: int, builds: int | None = None) -> Iterator[Callable[[str, str], None]]:
+    """A bar over the steps of all deliveries; gives the function that a step calls with its name and object.
+
+    Tables are built once per delivery, or `builds` times.
+    """
     if not console.is_terminal:
         yield _plain()
         return
@@ -54,7 +57,7 @@ def progress(deliveries: int, tables: int) -> Iterator[Callable[[str, str], None
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        work = bar.add_task("starting", total=2 + deliveries * (tables + 21))
+        work = bar.add_task("starting", total=2 + deliveries * 21 + (builds or deliveries) * tables)
 
         def advance(step: str, what: str) -> None:
             bar.update(work, advance=1, description=f"{step:>8}  {what}")

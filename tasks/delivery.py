@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from graphlib import TopologicalSorter
 
@@ -12,7 +12,7 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks import control, ledger, quality, quarantine, reconcile, trend
-from tasks.batches import Batch, deliveries, read_inbox
+from tasks.batches import Batch, Inbox, deliveries, read_inbox
 from tasks.clean import Cleaned, clean_batch
 from tasks.control import BadControlFile
 from tasks.curate import transform
@@ -32,8 +32,11 @@ def newest(space: Workspace) -> date:
     return days[-1]
 
 
-def find(space: Workspace, delivery: date) -> list[str]:
-    """The files that the inbox holds for a day, parents before children; what is unexpected or missing is told."""
+def find(space: Workspace, delivery: date, table: str | None = None) -> list[str]:
+    """The files that the inbox holds for a day, parents before children; what is unexpected or missing is told.
+
+    With `table` only the files of that raw table.
+    """
     report = space.report
     space.loader.delivery = delivery
     contracts = list(delivered_order(space.registry))
@@ -41,12 +44,13 @@ def find(space: Workspace, delivery: date) -> list[str]:
     day = delivery.isoformat()
     for path in inbox.unexpected:
         report.warnings.append(f"{day}/{path.name}: no raw contract expects this file; it was left alone")
-    for contract in contracts:
+    wanted = [contract for contract in contracts if table in (None, str(contract.table))]
+    for contract in wanted:
         if contract.delivery and contract.delivery.required and contract.delivery.file in inbox.missing:
             report.failures.append(f"{day}: {contract.delivery.file} was not delivered ({contract.table} requires it)")
     space.inbox = inbox
     _record_mapped(space, delivery)
-    return [batch.path.name for batch in inbox.batches]
+    return [batch.path.name for batch in inbox.batches if batch.contract in wanted]
 
 
 def _record_mapped(space: Workspace, delivery: date) -> None:
@@ -71,15 +75,32 @@ def delivered_order(registry: Registry) -> Iterable[Contract]:
             yield registry[TableId("raw", name)]
 
 
-def ingest(space: Workspace, file: str) -> Entry | None:
+def clean(space: Workspace, batch: Batch) -> Cleaned:
+    """Take one batch to the clean layer of the lake; reads and writes no table of the warehouse."""
+    return clean_batch(
+        batch,
+        clean_contract(space, batch),
+        lake=space.lake,
+        gate=space.gate,
+        scratch=space.settings.scratch,
+        timezone=space.settings.shop_timezone,
+        run_id=space.run_id,
+    )
+
+
+def clean_contract(space: Workspace, batch: Batch) -> Contract:
+    """The contract of the clean table that a batch goes to."""
+    return space.registry[TableId("clean", batch.contract.table.name)]
+
+
+def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch], Cleaned] = clean) -> Entry | None:
     """Take one file of the inbox to its clean table, or set it aside with the reason; None if it is loaded already.
 
     What is wrong with one file stops that file only.
     """
     report, loader = space.report, space.loader
     batch = next(b for b in space.inbox.batches if b.path.name == file)
-    raw = batch.contract
-    clean = space.registry[TableId("clean", raw.table.name)]
+    raw, contract = batch.contract, clean_contract(space, batch)
     label = f"{batch.delivery.isoformat()}/{batch.path.name}"
     if ledger.loaded(space.warehouse, [batch.batch_id]):
         report.already_loaded.append(label)
@@ -87,32 +108,24 @@ def ingest(space: Workspace, file: str) -> Entry | None:
     try:
         with report.stage("clean"):
             space.on_step("clean", label)
-            cleaned = clean_batch(
-                batch,
-                clean,
-                lake=space.lake,
-                gate=space.gate,
-                scratch=space.settings.scratch,
-                timezone=space.settings.shop_timezone,
-                run_id=space.run_id,
-            )
+            cleaned = cleaned_by(space, batch)
         report.gates += cleaned.gates
-        said = control.declared(batch.path, clean)
-        account = control.Account(space.warehouse, clean, batch, cleaned.totals, attempt=quarantine.FIRST)
+        said = control.declared(batch.path, contract)
+        account = control.Account(space.warehouse, contract, batch, cleaned.totals, attempt=quarantine.FIRST)
         entries: list[Entry] = []
 
         def publish(counts: Counts) -> None:
-            entry = _loaded_entry(space, cleaned, clean, counts)
+            entry = _loaded_entry(space, cleaned, contract, counts)
             ledger.record(space.warehouse, entry)
             account.record(loader.run_at)
             quality.record_results(space.warehouse, cleaned.gates, loader.run_at)
-            trend.record_profile(space.warehouse, space.settings, clean, batch, cleaned.clean_file)
-            _record_quarantined(space, entry, cleaned.broken_rules, clean)
+            trend.record_profile(space.warehouse, space.settings, contract, batch, cleaned.clean_file)
+            _record_quarantined(space, entry, cleaned.broken_rules, contract)
             entries.append(entry)
 
         with report.stage("load"):
             space.on_step("load", label)
-            _, gate = loader.load_batch(clean, [cleaned.clean_file], batch.batch_id, publish, account)
+            _, gate = loader.load_batch(contract, [cleaned.clean_file], batch.batch_id, publish, account)
         report.gates.append(gate)
     except (UnreadableFile, BadControlFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance) as error:
         return _reject(space, batch, error)
@@ -190,31 +203,39 @@ def finish(space: Workspace, delivery: date) -> None:
     A delivery that brought nothing new writes nothing; one without any file is measured once, and what a run had loaded
     that was killed before this step is scored by the next.
     """
-    report = space.report
-    is_done = space.loader.delivery != delivery or _is_done(space, delivery)
+    # A re-drive or a rebuild brings in no delivery.
+    brought = {delivery: tables_in(space.inbox)} if space.loader.delivery == delivery else {}
+    score(space, delivery, brought)
+
+
+def tables_in(inbox: Inbox) -> set[str]:
+    """The raw tables of which an inbox holds files."""
+    return {str(batch.contract.table) for batch in inbox.batches}
+
+
+def score(space: Workspace, delivery: date, brought: Mapping[date, Collection[str]]) -> None:
+    """Reconcile, score and measure the days that the run brings in, and build what reads the audit tables.
+
+    `brought`: per day the tables of which the inbox has files. What is built is put down to `delivery`.
+    """
+    report, at = space.report, space.loader.run_at
+    is_done = all(_is_done(space, day) for day in brought)
     if not (report.entries or report.builds) and is_done and not reconcile.is_waiting(space.warehouse):
         return
-    at = space.loader.run_at
+    where = (space.warehouse, space.registry, space.settings, space.run_id)
     with report.stage("score"):
         space.on_step("score", delivery.isoformat())
         with space.warehouse.transaction():
             report.failures += reconcile.record(space.warehouse, space.checks, space.registry, space.run_id, at)
-            quality.record_scores(space.warehouse, space.registry, space.settings, space.run_id, delivery, at)
-            report.warnings += _measure(space, delivery)
+            quality.record_scores(*where, delivery, at, also=brought)
+            for day, tables in brought.items():
+                report.warnings += trend.record(*where, day, tables)
             quality.enqueue_readers(space.warehouse, space.registry, space.graph)
     curate_and_build(space, delivery)
 
 
 def _is_done(space: Workspace, delivery: date) -> bool:
     return trend.is_recorded(space.warehouse, delivery) and quality.is_scored(space.warehouse, delivery)
-
-
-def _measure(space: Workspace, delivery: date) -> list[str]:
-    """What is unusual about the delivery that this run brings in; a re-drive or a rebuild brings in none."""
-    if space.loader.delivery != delivery:
-        return []
-    in_inbox = {str(batch.contract.table) for batch in space.inbox.batches}
-    return trend.record(space.warehouse, space.registry, space.settings, space.run_id, delivery, in_inbox)
 
 
 def _loaded_entry(space: Workspace, cleaned: Cleaned, clean: Contract, counts: Counts) -> Entry:

@@ -67,9 +67,16 @@ def record_results(
 
 
 def record_scores(
-    warehouse: Warehouse, registry: Registry, settings: Settings, run_id: str, delivery: date, scored_at: datetime
+    warehouse: Warehouse,
+    registry: Registry,
+    settings: Settings,
+    run_id: str,
+    delivery: date,
+    scored_at: datetime,
+    *,
+    also: Iterable[date] = (),
 ) -> None:
-    """Score the delivery day of a run anew, and every other day of which the run touched a batch."""
+    """Score the delivery day of a run anew, further days, and every other day of which the run touched a batch."""
     touched = warehouse.query(
         "SELECT DISTINCT ledger.delivery_date FROM audit.quality_result AS results "
         "INNER JOIN audit.load_ledger AS ledger ON ledger.batch_id = results.batch_id WHERE results.run_id = :run_id",
@@ -77,7 +84,7 @@ def record_scores(
     )
     rows = [
         {"run_id": run_id, "delivery_date": day, **row, "scored_at": scored_at}
-        for day in sorted({delivery, *touched.get_column("delivery_date")})
+        for day in sorted({delivery, *also, *touched.get_column("delivery_date")})
         for row in _scored(counts_of_day(warehouse, registry, settings, day), registry)
     ]
     warehouse.execute("DELETE FROM audit.quality_score WHERE run_id = :run_id", run_id=run_id)

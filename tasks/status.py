@@ -35,13 +35,27 @@ _IN_INBOX = pl.Schema(
 
 
 @dataclass(frozen=True)
+class TableDays:
+    """Days of a table: done (all its files are loaded), open (a file waits, was rejected, is missed), without file."""
+
+    table: str
+    done: tuple[date, ...]
+    open: tuple[date, ...]
+    absent: tuple[date, ...]
+
+
+@dataclass(frozen=True)
 class Status:
-    """Files: one row per delivered or missing file of the days (columns SCHEMA). Gaps: days without any delivery."""
+    """Files: one row per delivered or missing file of the days (columns SCHEMA). Gaps: days without any delivery.
+
+    Unscored: days that are loaded but not scored, because the run that loaded them was killed.
+    """
 
     files: pl.DataFrame
     days: tuple[date, ...]
     gaps: tuple[date, ...]
     waiting_tables: dict[str, int]
+    unscored: tuple[date, ...] = ()
 
     def of_table(self, table: str) -> Status:
         """The same for one table."""
@@ -51,6 +65,16 @@ class Status:
         """The days with a file in one of the states, oldest first."""
         found = self.files.filter(pl.col("state").is_in(states)).get_column("delivery_date")
         return sorted(set(found.to_list()))
+
+    def by_table(self) -> list[TableDays]:
+        """The days of each delivered table, from its first one on."""
+        found = []
+        for (table,), files in self.files.sort("table_name").partition_by("table_name", as_dict=True).items():
+            open_days = set(files.filter(pl.col("state") != "loaded").get_column("delivery_date"))
+            known = set(files.get_column("delivery_date"))
+            absent = (day for day in self.days if day > min(known) and day not in known)
+            found.append(TableDays(table, *map(tuple, (sorted(known - open_days), sorted(open_days), absent))))
+        return found
 
 
 def status(
@@ -77,10 +101,26 @@ def status(
     days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
     there = in_inbox(inbox, [d for d in deliveries(inbox) if first <= d <= last], contracts)
     files = file_states(there, ledger.filter(pl.col("delivery_date").is_between(first, last)), contracts)
+    unscored = _unscored(warehouse)
     seen = set(files.filter(pl.col("state") != "missing").get_column("delivery_date"))
     return Status(
-        files, tuple(days), tuple(d for d in days if d not in seen), waiting_tables(warehouse, registry, graph)
+        files,
+        tuple(days),
+        tuple(d for d in days if d not in seen),
+        waiting_tables(warehouse, registry, graph),
+        tuple(day for day in days if day in unscored),
     )
+
+
+def _unscored(warehouse: Warehouse) -> set[date]:
+    """Days that were scored before the last of their files was loaded, or never."""
+    days = warehouse.query(
+        "SELECT ledger.delivery_date FROM (SELECT delivery_date, MAX(loaded_at) AS loaded_at FROM audit.load_ledger "
+        "GROUP BY delivery_date) AS ledger LEFT JOIN (SELECT delivery_date, MAX(scored_at) AS scored_at "
+        "FROM audit.quality_score GROUP BY delivery_date) AS score ON score.delivery_date = ledger.delivery_date "
+        "WHERE score.scored_at IS NULL OR score.scored_at < ledger.loaded_at"
+    )
+    return set(days.get_column("delivery_date"))
 
 
 def in_inbox(inbox: Path, days: Iterable[date], contracts: Iterable[Contract]) -> pl.DataFrame:

@@ -372,6 +372,7 @@ def test_status_lists_what_waits(dw: Dw, shop: Shop, tmp_path: Path, monkeypatch
     said = words(dw("status").out)
     assert f"{shop.last_day} raw.orders" in said
     assert f"`dw backfill --from {shop.delivery.days[0]} --to {shop.last_day}`" in said
+    assert f"raw.orders {shop.delivery.days[0]} {shop.last_day}" in said, "done, not done"
 
 
 def test_backfill_takes_the_days_that_are_not_loaded(
@@ -379,13 +380,17 @@ def test_backfill_takes_the_days_that_are_not_loaded(
 ) -> None:
     from flows import operate_commands
 
-    asked: list[tuple[list[date], str | None]] = []
-    monkeypatch.setattr(operate_commands, "run_days", lambda source, days, table: asked.append((days, table)))
+    asked: list[tuple[date, ...]] = []
+    monkeypatch.setattr(operate_commands, "run_flow", lambda source, days, flow, builds: asked.append(days))
     monkeypatch.setenv("DW_HOME", str(shop.copy(shop.after_one_day, tmp_path / "home")))
     first, last = str(shop.delivery.days[0]), str(shop.last_day)
     assert "To load" in dw("backfill", "--from", first, "--to", last).out
     assert dw("backfill", "--from", first, "--to", last, "--table", "clean.orders").code == 0
-    assert asked == [([shop.last_day], None), ([shop.last_day], "raw.orders")]
+    assert asked == [(shop.last_day,), (shop.last_day,)]
+    said = dw("backfill", "--from", first, "--to", last, "--dry-run", "--parallel", "4")
+    assert f"To load: {last}." in said.out
+    assert "Nothing was done (--dry-run)." in said.out
+    assert len(asked) == 2
     assert "Nothing to load" in dw("backfill", "--from", first, "--to", first).out
     fails(dw("backfill", "--from", last, "--to", first), f"--to {first} lies before --from {last}")
     fails(dw("backfill", "--from", first, "--to", last, "--table", "raw.moon"), "contracts/raw/moon.yaml", "raw.orders")
