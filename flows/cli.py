@@ -137,12 +137,16 @@ def rebuild(
     since: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="only keys that have rows from this day on")
     ] = None,
+    max_closed_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="of a history, let this share of the keys close, whatever its contract says"),
+    ] = None,
     source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
 ) -> None:
-    """Compute a curated, core or mart table anew, and what reads it where rows came out otherwise."""
+    """Compute a curated, core or mart table anew, the keys that others looked up in it, and what reads changed rows."""
     from flows import operate_commands
 
-    if operate_commands.rebuild(table, since.date() if since else None, source):
+    if operate_commands.rebuild(table, since.date() if since else None, source, max_closed_share):
         raise typer.Exit(1)
 
 

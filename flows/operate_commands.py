@@ -154,7 +154,7 @@ _WHY = {
 }
 
 
-def rebuild(name: str, since: date | None, source: str) -> bool:
+def rebuild(name: str, since: date | None, source: str, max_closed_share: float | None) -> bool:
     """Restate a table and what reads it; returns whether anything failed."""
     settings = settings_for(source)
     if not settings.warehouse_file.exists():
@@ -165,7 +165,7 @@ def rebuild(name: str, since: date | None, source: str) -> bool:
         table = space.registry[TableId.parse(name)].table
         with show.progress(1, len(space.graph.tables)) as on_step:
             space.on_step = on_step
-            report = restate(space, table, since)
+            report = restate(space, table, since, max_closed_share)
         show.rebuilt(report, table, since, time.perf_counter() - started)
     finally:
         close_all()

@@ -34,7 +34,10 @@ MIN_KEYS_FOR_SHARE = 100
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a plan. `check`: its number must be 0, else `note` says what is refused. `count`: one row."""
+    """One statement of a plan. `check`: its row_count must be 0, else `note` says what is refused. `count`: one row.
+
+    A note may name further columns of its check in braces.
+    """
 
     step: Step
     sql: str
@@ -271,12 +274,15 @@ def _closing_check(contract: Contract) -> Iterator[Statement]:
         "check",
         "SELECT CASE WHEN standing.key_count >= "
         f"{MIN_KEYS_FOR_SHARE} AND closed.key_count > {share} * standing.key_count THEN closed.key_count ELSE 0 END "
-        f"AS row_count FROM (SELECT COUNT(DISTINCT b.{durable}) AS key_count FROM {table.changes} AS b "
+        f"AS row_count, standing.key_count AS standing_count "
+        f"FROM (SELECT COUNT(DISTINCT b.{durable}) AS key_count FROM {table.changes} AS b "
         f"WHERE b.change_image = 'before' AND b.is_current = TRUE{delivered} AND NOT EXISTS ("
         f"SELECT 1 FROM {table.changes} AS a WHERE a.{key} = b.{key} AND a.change_image = 'after' "
         "AND a.is_current = TRUE)) AS closed CROSS JOIN ("
         f"SELECT COUNT(DISTINCT {durable}) AS key_count FROM {table} WHERE is_current = TRUE) AS standing",
-        f"{table}: this run would close the current version of more than {share:.0%} of the keys (maxClosedShare)",
+        f"{table}: this run would close the current version of {{row_count}} of {{standing_count}} keys, more than "
+        f"{share:.0%} (maxClosedShare). Where that is right, `dw rebuild {table} --max-closed-share 1` lets it pass "
+        f"once; {contract.file} says what always may",
     )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import date
 
 from contracts.ids import TableId
-from contracts.model import Contract
+from contracts.model import Contract, Match
 from contracts.registry import Registry
-from sql import ddl
+from sql import ddl, merge
+from sql.graph import Graph
 
 
 class NoWindow(ValueError):
@@ -34,6 +35,21 @@ def keys_since(contract: Contract, registry: Registry, day: date) -> list[str]:
             statements.append(_enqueue(contract, name, on, f" AND {column} >= {_day(read, column, day)}"))
     if not statements:
         raise NoWindow(f"{contract.table} has no day to restate it from; leave out --from, and it is restated whole")
+    return statements
+
+
+def readers_since(contract: Contract, registry: Registry, graph: Graph, day: date | None) -> list[str]:
+    """INSERTs that queue the rows of the window (None: all) in each table that looks rows up in this one (by Match).
+
+    What looks up holds a key that it found here: it is found again, whether or not the row here came out otherwise.
+    """
+    statements = []
+    for other, on in merge.consumers(contract.table, registry, graph):
+        if isinstance(on, Match) and not on.every:
+            key, _ = ddl.queue_column(other)
+            column = day_column(other)
+            window = f" AND {column} >= {_day(other, column, day)}" if day and column else ""
+            statements.append(_enqueue(other, str(other.table), key, window))
     return statements
 
 

@@ -173,7 +173,9 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
                 quality.record_results(space.warehouse, [error.result], space.loader.run_at, space.loader.delivery)
 
 
-def build_table(space: Workspace, table: TableId, delivery: date, *, full: bool = False) -> None:
+def build_table(
+    space: Workspace, table: TableId, delivery: date, *, full: bool = False, max_closed_share: float | None = None
+) -> None:
     """Build one table from its pending keys (whole if `full`); a curated table by way of the lake and its gate."""
     report = space.report
     space.on_step(table.layer, str(table))
@@ -192,7 +194,7 @@ def build_table(space: Workspace, table: TableId, delivery: date, *, full: bool 
             )
             counts, gates = space.loader.publish_curated(table, path)
         else:
-            counts, gates = space.loader.build(table, full=full)
+            counts, gates = space.loader.build(table, full=full, max_closed_share=max_closed_share)
     report.gates += gates
     report.builds[str(table)] = report.builds.get(str(table), Counts()) + counts
 

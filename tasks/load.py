@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,8 +161,13 @@ class Loader:
         """Whether an upstream change waits to be carried into the table."""
         return bool(self.warehouse.scalar(merge.queue_length(self.registry[table])) > 0)
 
-    def build(self, table: TableId, *, full: bool = False) -> tuple[Counts, tuple[GateResult, ...]]:
-        """Compute a core or mart table's pending rows (all of them if `full`), audit and publish them."""
+    def build(
+        self, table: TableId, *, full: bool = False, max_closed_share: float | None = None
+    ) -> tuple[Counts, tuple[GateResult, ...]]:
+        """Compute a core or mart table's pending rows (all of them if `full`), audit and publish them.
+
+        Of a history, `max_closed_share` stands in for what the contract allows.
+        """
         contract = self.registry[table]
         started = time.perf_counter()
         with self.warehouse.transaction():
@@ -170,11 +175,20 @@ class Loader:
             staged = self._count(table.stage, contract)
         result = self._audit(contract, "", only=None)
         result.raise_if_blocked()
+        if max_closed_share is not None:
+            load = contract.load.model_copy(update={"max_closed_share": max_closed_share})
+            contract = replace(contract, load=load)
         return self._publish_build(contract, staged, (result,), started, full=full), (result,)
 
     def enqueue_since(self, table: TableId, day: date) -> None:
         """Queue a table's keys of the rows from a day on; raise NoWindow where nothing says of which day they are."""
         statements = restate.keys_since(self.registry[table], self.registry, day)
+        with self.warehouse.transaction():
+            self._queue(statements)
+
+    def enqueue_readers_since(self, table: TableId, day: date | None) -> None:
+        """Queue, in the tables that look rows up in this one, the keys of their rows from a day on (None: all)."""
+        statements = restate.readers_since(self.registry[table], self.registry, self.graph, day)
         with self.warehouse.transaction():
             self._queue(statements)
 
@@ -226,9 +240,10 @@ class Loader:
     def _publish(self, contract: Contract, counts: Counts, *, full: bool, watch: Watch = NO_WATCH) -> Counts:
         for statement in merge.publish(contract, self.registry, self.graph, full=full):
             if statement.step == "check":
-                found = self.warehouse.scalar(statement.sql)
-                if found:
-                    raise PublishRefused(f"{statement.note} ({found} found); {contract.table} stays as it was")
+                found = self.warehouse.query(statement.sql).row(0, named=True)
+                if found["row_count"]:
+                    told = statement.note if "{" in statement.note else f"{statement.note} ({{row_count}} found)"
+                    raise PublishRefused(f"{contract.table} stays as it was. {told.format(**found)}")
             elif statement.step == "count":
                 changed = [int(n) for n in self.warehouse.query(statement.sql).row(0)]
                 counts = Counts(counts.staged, counts.duplicate, *changed)

@@ -12,10 +12,14 @@ from tasks.report import RunReport
 from tasks.workspace import Workspace
 
 
-def rebuild(space: Workspace, table: TableId, since: date | None = None) -> RunReport:
+def rebuild(
+    space: Workspace, table: TableId, since: date | None = None, max_closed_share: float | None = None
+) -> RunReport:
     """Compute a table's rows anew: all, or those of the keys that have rows from a day on; readers follow by the queue.
 
-    The rows that come out as they were are not touched, and no reader hears of them. Raises ValueError for a table that
+    Rows that come out as they were are not touched. Tables that look rows up here (facts in a dimension) do so again
+    for their rows of the window; other readers hear of the rows that changed. `max_closed_share` stands in, this once,
+    for what a history's contract allows. Raises ValueError for a table that
     no SQL computes, NoWindow for one without days, GateBlocked or PublishRefused where the table may not be published.
     """
     if table not in space.graph.tables:
@@ -25,7 +29,8 @@ def rebuild(space: Workspace, table: TableId, since: date | None = None) -> RunR
     if since is not None:
         space.loader.enqueue_since(table, since)
     try:
-        build_table(space, table, today, full=since is None)
+        build_table(space, table, today, full=since is None, max_closed_share=max_closed_share)
+        space.loader.enqueue_readers_since(table, since)
     except (GateBlocked, RuleNotRun, PublishRefused) as error:
         space.report.failures.append(str(error))
         return space.report
