@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test torture lint format lock bench-gates bench-growth clean
+.PHONY: help run test torture mutants lint format lock bench-gates bench-growth clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -20,6 +20,9 @@ test: .venv/ready-test ## Lint, types, contracts, SQL and all tests
 
 torture: .venv/ready-test ## Kill the pipeline N=200 times at random points, run it again, compare; SEED=7, WHOLE=1 for all tables
 	PYTHONPATH=tests $(BIN)/python tests/torture/torture.py --kills $(or $(N),200) --seed $(or $(SEED),7) $(if $(ONLY),--only $(ONLY)) $(if $(WHOLE),--whole)
+
+mutants: .venv/ready-test ## Change the code one thing at a time and tell which changes no test notices; ONLY=sql/merge SAMPLE=30
+	$(BIN)/python tests/mutation/mutate.py $(ONLY) $(if $(SAMPLE),--sample $(SAMPLE)) --seed $(or $(SEED),7)
 
 lint: .venv/ready-test ## The checks of pre-commit: style, types, import layers, contracts and SQL
 	$(BIN)/ruff format --check --quiet .

@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,7 +27,7 @@ from queue import SimpleQueue
 import python_mutants
 import sql_mutants
 from python_mutants import Mutant
-from targets import targets
+from targets import PYTHON, selects
 
 ROOT = Path(__file__).parents[2]
 ACCEPTED = Path(__file__).with_name("accepted.txt")
@@ -64,16 +64,23 @@ def main() -> int:
     sys.dont_write_bytecode = True
     for name in LIBRARIES:
         import_module(name)
-    wanted = [(f, t) for f, t in targets(ROOT) if not asked.only or any(part in f for part in asked.only)]
-    plan = [(f, t, _mutants(f, asked.sample, asked.seed)) for f, t in wanted]
+    plan = {f: _mutants(f, asked.sample, asked.seed) for f in (*PYTHON, *selects(ROOT)) if _is_asked(f, asked.only)}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         trees: SimpleQueue[Path] = SimpleQueue()
         for number in range(asked.jobs):
             trees.put(_copy(Path(folder) / str(number)))
         with ThreadPoolExecutor(asked.jobs) as pool:
-            tried = [one for file, tests, found in plan for one in _try_file(pool, trees, file, tests, found)]
+            tried = [
+                one for file, found in plan.items() if file in PYTHON for one in _try_file(pool, trees, file, found)
+            ]
+    # Last: it loads modules of ours, which a fork must not find.
+    tried += [one for file, found in plan.items() if file not in PYTHON for one in _try_select(file, found)]
     return _summary(tried, time.monotonic() - started)
+
+
+def _is_asked(file: str, only: list[str]) -> bool:
+    return not only or any(part in file for part in only)
 
 
 def _mutants(file: str, sample: int | None, seed: int) -> list[Mutant]:
@@ -95,10 +102,8 @@ def _copy(tree: Path) -> Path:
     return tree
 
 
-def _try_file(
-    pool: ThreadPoolExecutor, trees: SimpleQueue[Path], file: str, tests: list[str], found: list[Mutant]
-) -> Iterator[Tried]:
-    tree = trees.get()
+def _try_file(pool: ThreadPoolExecutor, trees: SimpleQueue[Path], file: str, found: list[Mutant]) -> Iterator[Tried]:
+    tree, tests = trees.get(), PYTHON[file]
     begun = time.monotonic()
     try:
         code, said = _pytest(tree, tests, limit=900)
@@ -124,15 +129,35 @@ def _try_file(
             raise RuntimeError(f"{file}:{mutant.line}: pytest ended with {code}\n{said}")
         return Tried(file, mutant, "survived" if code == _PASSED else "killed")
 
-    done = []
-    for tried in pool.map(one, found):
+    yield from _told(file, len(found), pool.map(one, found))
+
+
+def _try_select(file: str, found: list[Mutant]) -> Iterator[Tried]:
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cases")]
+    from cases_of import is_killed
+
+    from contracts.ids import TableId
+
+    table = TableId(*Path(file).with_suffix("").parts[-2:])
+    if is_killed(table, sql_mutants.as_written((ROOT / file).read_text(encoding="utf-8"))):
+        raise SystemExit(f"{file}: its cases fail without any mutant")
+    yield from _told(
+        file, len(found), (Tried(file, m, ("survived", "killed")[is_killed(table, m.text)]) for m in found)
+    )
+
+
+def _told(file: str, count: int, outcomes: Iterable[Tried]) -> Iterator[Tried]:
+    """Say on the way how far it is, and each survivor at once."""
+    begun, done = time.monotonic(), []
+    for tried in outcomes:
         done.append(tried)
+        sys.stderr.write(f"\r{file}: {len(done)} of {count}\n"[: None if len(done) == count else -1])
         if tried.outcome == "survived":
             mark = "accepted" if tried.name in _accepted() else "SURVIVED"
             _say(f"{mark} {file}:{tried.mutant.line}: {tried.mutant.what}\n{_diff(file, tried.mutant)}")
         yield tried
-    outcomes = Counter(t.outcome for t in done)
-    _say(f"{file}: {len(done)} mutants, {len(done) - outcomes['survived']} killed, {time.monotonic() - begun:.0f} s")
+    killed = sum(one.outcome != "survived" for one in done)
+    _say(f"{file}: {count} mutants, {killed} killed, {time.monotonic() - begun:.0f} s")
 
 
 def _pytest(tree: Path, tests: list[str], limit: float) -> tuple[int | None, str]:

@@ -20,7 +20,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
         repository = root / "repository"
         prepared = pool.submit(prepare, driver, repository, root)
         scenarios = Scenarios(driver, repository, root, prepared)
-        names = ("at_steps", "at_commits", "late_file", "two_at_once", "rows_again", "loaded")
+        names = ("at_steps", "at_commits", "backfill", "late_file", "two_at_once", "rows_again", "loaded")
         yield {
             **{name: pool.submit(getattr(scenarios, name)) for name in names},
             **{f"at_random {seed}": pool.submit(partial(scenarios.at_random, seed)) for seed in SEEDS},

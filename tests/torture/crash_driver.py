@@ -29,7 +29,10 @@ from contracts.ids import TableId
 from expectations.data_docs import build_site
 from expectations.gate import Gate
 from sql.dialect import to_duckdb
+from tasks.backfill import backfill, plan
 from tasks.batches import deliveries
+from tasks.status import status
+from tasks.workspace import Workspace
 
 Event = Callable[[str, str], None]
 
@@ -61,7 +64,8 @@ def _child(request: dict[str, Any], asked: Path) -> int:
     code = 1
     try:
         _record(os.open(asked, os.O_WRONLY | os.O_APPEND), request["repository"])
-        _run(Path(request["home"]), Path(request["repository"]), _counted(log, request))
+        event = _counted(log, request)
+        _run(Path(request["home"]), Path(request["repository"]), event, request.get("parallel"))
         code = 0
     except BaseException:
         os.write(log, f"error\t{json.dumps(traceback.format_exc())}\n".encode())
@@ -69,15 +73,15 @@ def _child(request: dict[str, Any], asked: Path) -> int:
         os._exit(code)
 
 
-def _run(home: Path, repository: Path, event: Event) -> None:
-    """What `dw run` does, without Prefect."""
+def _run(home: Path, repository: Path, event: Event, parallel: int | None) -> None:
+    """What `dw run` does, or `dw backfill` of all days where `parallel` is given, without Prefect."""
     _watch_files(home, event)
     _watch_warehouse(event)
     space = open_home(home, repository)
     space.on_step = lambda step, what: event("step", f"{step} {what}")
     space.gate.directory = home / "gx"
     try:
-        failures = [f for day in deliveries(space.settings.inbox) for f in load_day(space, day).failures]
+        failures = _backfill(space, parallel) if parallel else _day_by_day(space)
         event("step", "site")
         build_site(space.gate.results, space.settings.data_docs)
     finally:
@@ -85,6 +89,17 @@ def _run(home: Path, repository: Path, event: Event) -> None:
     event("end", "")
     if failures:
         raise RuntimeError("\n".join(failures))
+
+
+def _day_by_day(space: Workspace) -> list[str]:
+    return [failure for day in deliveries(space.settings.inbox) for failure in load_day(space, day).failures]
+
+
+def _backfill(space: Workspace, parallel: int) -> list[str]:
+    space.begin()
+    inbox, days = space.settings.inbox, deliveries(space.settings.inbox)
+    known = status(inbox, space.warehouse, space.registry, space.graph)
+    return backfill(space, plan(inbox, known, days[0], days[-1]), None, parallel).failures
 
 
 def _counted(log: int, request: dict[str, Any]) -> Event:

@@ -82,10 +82,26 @@ class Driver:
             env={**_ENVIRONMENT, "PYTHONPATH": path, "DW_HOME": str(scratch)},
         )
 
-    def run(self, home: Path, repository: Path, point: Point | None = None, *, hold: bool = False) -> Ended:
-        """Load every delivery of the home's inbox, to the end or to the point; there the run is killed, or held."""
+    def run(
+        self,
+        home: Path,
+        repository: Path,
+        point: Point | None = None,
+        *,
+        hold: bool = False,
+        parallel: int | None = None,
+    ) -> Ended:
+        """Load every delivery of the home's inbox, to the end or to the point; there the run is killed, or held.
+
+        With `parallel` as one backfill that cleans so many files at once.
+        """
         log = self._scratch / f"{home.name}.{time.monotonic_ns()}.log"
-        request: dict[str, object] = {"home": str(home), "repository": str(repository), "log": str(log)}
+        request: dict[str, object] = {
+            "home": str(home),
+            "repository": str(repository),
+            "log": str(log),
+            "parallel": parallel,
+        }
         if point is not None:
             request |= {"signal": int(signal.SIGSTOP if hold else signal.SIGKILL), **asdict(point)}
         return self._ask(request, log)
@@ -162,6 +178,7 @@ class Expected:
     after: Path
     events: tuple[Happened, ...]
     state: dict[str, pl.DataFrame]
+    parallel: int | None = None
 
     def copy(self, home: Path) -> Path:
         """The home before the run, for a run that may be killed."""
@@ -172,14 +189,14 @@ class Expected:
         return [f"{what}: {said}" for what, said in differences(self.state, state(home)).items()] + residue(home)
 
 
-def uninterrupted(driver: Driver, repository: Path, before: Path, after: Path) -> Expected:
+def uninterrupted(driver: Driver, repository: Path, before: Path, after: Path, parallel: int | None = None) -> Expected:
     """Run once to the end, in a copy; raise RuntimeError if that fails or leaves something behind."""
     shutil.copytree(before, after)
-    ended = driver.run(after, repository)
+    ended = driver.run(after, repository, parallel=parallel)
     left = residue(after) if ended.code == 0 else []
     if ended.code != 0 or left:
         raise RuntimeError(f"the run that nobody killed ended with {ended.code}; left: {left}; {ended.error}")
-    return Expected(repository, before, after, ended.events, state(after))
+    return Expected(repository, before, after, ended.events, state(after), parallel)
 
 
 def deliver_late(expected: Expected, home: Path) -> Path:
@@ -216,13 +233,13 @@ def try_kills(driver: Driver, expected: Expected, home: Path, points: Iterable[P
     trial = Trial(list(points))
     expected.copy(home)
     for point in trial.points:
-        ended = driver.run(home, expected.repository, point)
+        ended = driver.run(home, expected.repository, point, parallel=expected.parallel)
         if not ended.killed:
             if ended.code:
                 trial.faults.append(f"the run that was to die at {point} ended with {ended.code}: {ended.error}")
             break
         trial.died.append(ended.events[-1])
-    last = driver.run(home, expected.repository)
+    last = driver.run(home, expected.repository, parallel=expected.parallel)
     if last.code:
         trial.faults.append(f"the run after the kill ended with {last.code}: {last.error}")
     else:

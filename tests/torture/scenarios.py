@@ -63,6 +63,13 @@ class Scenarios:
         points = random_points(seed, len(self.expected.events))
         return try_kills(self.driver, self.expected, self.root / f"random-{seed}", points)
 
+    def backfill(self) -> Trial:
+        """One backfill that cleans three files at once: killed while files are cleaned ahead, and while it builds."""
+        whole = uninterrupted(self.driver, self.repository, self.expected.before, self.root / "backfilled", 3)
+        steps = [number for number, (kind, _) in enumerate(whole.events, 1) if kind == "step"]
+        points = [Point(number, delay=0.005) for number in (steps[2], steps[5], steps[len(steps) // 2], steps[-2])]
+        return try_kills(self.driver, whole, self.root / "backfill-killed", points)
+
     def late_file(self) -> Trial:
         """A further file comes for a day that is loaded; the run dies when it is loaded too, and not yet scored."""
         home = deliver_late(self.expected, self.root / "late")

@@ -41,6 +41,12 @@ def test_a_run_killed_at_random_ends_as_if_nothing_had_been(crashes: Crashes, se
     assert trial.faults == [], trial
 
 
+def test_a_backfill_killed_while_it_cleans_ahead_or_builds_is_taken_up_by_the_next(crashes: Crashes) -> None:
+    trial = crashes["backfill"].result()
+    assert len(trial.died) > 2
+    assert trial.faults == []
+
+
 def test_a_late_file_is_scored_though_the_run_that_loaded_it_was_killed_before(crashes: Crashes) -> None:
     trial = crashes["late_file"].result()
     assert trial.died
