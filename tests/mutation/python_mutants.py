@@ -53,12 +53,16 @@ _SQL = [
 def mutants(text: str) -> Iterator[Mutant]:
     """Every mutant of a module that is still Python, from its first line to its last."""
     found = sorted(set(_edits(text)), key=lambda edit: (edit.start, edit.end, edit.new))
+    seen = {text}
     for edit in found:
         changed = text[: edit.start] + edit.new + text[edit.end :]
         try:
             ast.parse(changed)
         except SyntaxError:
             continue
+        if changed in seen:
+            continue
+        seen.add(changed)
         old = " ".join(text[edit.start : edit.end].split())
         yield Mutant(text.count("\n", 0, edit.start) + 1, f"{old[:90]!r} → {edit.new.strip()[:90]!r}", changed)
 

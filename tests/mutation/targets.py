@@ -10,6 +10,7 @@ PYTHON = {
     "sql/merge.py": [
         "tests/sql/test_merge.py",
         "tests/sql/test_merge_history.py",
+        "tests/sql/test_restate.py",
         "tests/sql/test_incremental_equals_full.py",
     ],
     "sql/increment.py": [
@@ -17,7 +18,7 @@ PYTHON = {
         "tests/sql/test_lint.py",
         "tests/sql/test_incremental_equals_full.py",
     ],
-    "sql/restate.py": ["tests/tasks/test_rebuild.py"],
+    "sql/restate.py": ["tests/sql/test_restate.py"],
     "tasks/batches.py": ["tests/tasks/test_batches.py", "tests/tasks/test_status.py"],
     "tasks/ledger.py": ["tests/tasks/test_ledger.py", "tests/tasks/test_backfill.py"],
     "tasks/load.py": [

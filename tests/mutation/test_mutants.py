@@ -1,0 +1,103 @@
+"""The mutants themselves: each is one change that still reads, and what no test can notice is told."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import python_mutants
+import sql_mutants
+import sqlglot
+from targets import PYTHON, selects
+
+from contracts.ids import TableId
+from contracts.registry import REPOSITORY
+
+MODULE = dedent(
+    '''
+    """SELECT nothing WHERE a = b: a docstring stays."""
+    LIMIT: int = 3
+
+
+    def rows(names: list[str], more: bool = False) -> str | None:
+        """One AND two."""
+        if names and not more:
+            raise ValueError("no rows AND no names in prose")
+        found = [n for n in names if n < "b"]
+        return f"SELECT MAX(x) FROM {names[0]} WHERE a IS NOT NULL AND b >= {len(found) + 1}"
+    '''
+)
+
+
+def changes(text: str) -> set[str]:
+    return {mutant.what for mutant in python_mutants.mutants(text)}
+
+
+def test_python_is_changed_in_what_it_does_and_in_its_sql_but_not_in_prose() -> None:
+    assert changes(MODULE) == {
+        "'3' → '4'",
+        "'False' → 'True'",
+        "'and' → 'or'",
+        "'names and not more' → 'not (names and not more)'",
+        "'not' → ''",
+        """'raise ValueError("no rows AND no names in prose")' → 'pass'""",
+        """'n < "b"' → 'True'""",
+        "'<' → '<='",
+        """'f"SELECT MAX(x) FROM {names[0]} WHERE a IS NOT NULL AND b >= {len(found) + 1}"' → 'None'""",
+        "'MAX(' → 'MIN('",
+        "'IS NOT NULL' → 'IS NULL'",
+        "'AND' → 'OR'",
+        "'>=' → '>'",
+        "'+' → '-'",
+        "'1' → '2'",
+    } | ({"'OR' → 'AND'"} & changes(MODULE))
+
+
+def test_a_select_is_changed_in_each_of_its_parts() -> None:
+    text = (
+        "SELECT a.x, COALESCE(MAX(b.y), 0) AS y FROM core.a LEFT JOIN core.b ON b.x = a.x AND b.y > 1 "
+        "WHERE NOT a.z GROUP BY a.x HAVING COUNT(DISTINCT a.k) > 2"
+    )
+    kinds = {mutant.what.partition(":")[0] for mutant in sql_mutants.mutants(text)}
+    assert kinds == {
+        "coalesce",
+        "max",
+        "number",
+        "join",
+        "eq",
+        "and",
+        "half",
+        "gt",
+        "where",
+        "having",
+        "not",
+        "distinct",
+    }
+
+
+@pytest.mark.parametrize("file", [*PYTHON, *selects(REPOSITORY)])
+def test_every_mutant_of_a_target_reads_and_differs_from_it_and_from_the_others(file: str) -> None:
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    found = list((sql_mutants if file.endswith(".sql") else python_mutants).mutants(text))
+    assert len(found) > 5
+    assert len({mutant.text for mutant in found} | {text}) == len(found) + 1
+    for mutant in found[:: max(1, len(found) // 10)]:
+        assert sqlglot.parse_one(mutant.text, read="redshift") if file.endswith(".sql") else ast.parse(mutant.text)
+
+
+def test_every_test_that_belongs_to_a_file_exists() -> None:
+    assert [test for tests in PYTHON.values() for test in tests if not (REPOSITORY / test).exists()] == []
+
+
+def test_a_select_that_a_case_notices_is_killed_and_its_own_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[1] / "cases")])
+    from cases_of import is_killed
+
+    table = TableId("core", "dim_channel")
+    text = sql_mutants.as_written((REPOSITORY / table.sql_file).read_text(encoding="utf-8"))
+    assert not is_killed(table, text)
+    assert is_killed(table, text.replace("'web'", "'net'"))
+    assert is_killed(table, "SELECT 1 AS nothing FROM core.dim_date")
