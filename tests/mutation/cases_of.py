@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import ModuleType
 
 import case_warehouse
 import pytest
 import test_cases
+import test_lookups
 import test_sessions
 
 from contracts.ids import TableId
 from sql.graph import Graph
 
 # Tests of a table besides its cases.
-MORE = {test_sessions.SESSIONS: (test_sessions,)}
+MODULES: tuple[ModuleType, ...] = (case_warehouse, test_cases, test_lookups, test_sessions)
+MORE: dict[TableId, list[Callable[[], None]]] = {
+    test_sessions.SESSIONS: [test for name, test in vars(test_sessions).items() if name.startswith("test_")],
+    **{TableId.parse(fact): [partial(test_lookups.check, fact)] for fact in test_lookups.FACTS},
+}
 
 
 def is_killed(table: TableId, text: str) -> bool:
@@ -24,7 +31,7 @@ def is_killed(table: TableId, text: str) -> bool:
     except Exception:
         return True
     with pytest.MonkeyPatch.context() as patch:
-        for module in (case_warehouse, test_cases, *MORE.get(table, ())):
+        for module in MODULES:
             patch.setattr(module, "graph", lambda: graph)
         for test in tests_of(table):
             try:
@@ -39,5 +46,4 @@ def tests_of(table: TableId) -> Iterator[Callable[[], None]]:
     for of, case in test_cases.CASES:
         if of == table:
             yield lambda case=case: test_cases.test_case(table, case)
-    for module in MORE.get(table, ()):
-        yield from (test for name, test in vars(module).items() if name.startswith("test_"))
+    yield from MORE.get(table, ())
