@@ -29,6 +29,7 @@ from rich.table import Table
 from contracts.ids import TableId
 from contracts.registry import Registry
 from tasks import delivery as work
+from tasks.backfill import Plan, backfill
 from tasks.generate import Delivery, Size, generate_delivery
 from tasks.settings import Settings
 from tasks.warehouse.duckdb import DuckDBWarehouse
@@ -75,13 +76,9 @@ def history(folder: Path, delivery: Delivery, days: int, factor: int) -> Path:
         for start in range(0, len(chosen), BUILD_EVERY):
             group = chosen[start : start + BUILD_EVERY]
             space.begin()
-            for day in group:
-                for file in work.find(space, day):
-                    work.ingest(space, file)
-            work.curate_and_build(space, group[-1])
-            work.finish(space, group[-1])
-            if space.report.failures:
-                raise RuntimeError(f"{factor}x history: {space.report.failures[0]}")
+            report = backfill(space, Plan(tuple(group)))
+            if report.failures:
+                raise RuntimeError(f"{factor}x history: {report.failures[0]}")
     (home / "complete").touch()
     return home
 
