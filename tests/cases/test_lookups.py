@@ -14,6 +14,7 @@ from contracts.ids import TableId
 MOVED, AGAIN = datetime(2026, 1, 6), datetime(2026, 1, 8)
 # The last moment of a version, the first of the next one, the first of the one after it; the version that holds then.
 INSTANTS = ((MOVED - timedelta(seconds=1), 1), (MOVED, 2), (AGAIN - timedelta(seconds=1), 2), (AGAIN, 3))
+UNKNOWN = 5
 OPENINGS = (datetime(1900, 1, 1), MOVED, AGAIN, datetime(9999, 12, 31))
 RATES = {date(2026, 1, 6): 84, date(2026, 1, 8): 86}
 
@@ -106,14 +107,16 @@ def check(fact: str) -> None:
     for name, rows in dimensions().items():
         if TableId.parse(name) in read:
             warehouse.insert(name, registry()[TableId.parse(name)], rows)
-    for number, (at, _) in enumerate(INSTANTS):
+    for number, (at, _) in enumerate([*INSTANTS, (AGAIN, 0)]):
         for name, row in given(number, at).items():
+            unknown = {k: f"{v}?" for k, v in row.items() if k in ("customer_id", "product_id")}
+            row = row if number < len(INSTANTS) else {**row, **unknown}
             warehouse.insert(name, registry()[TableId.parse(name)], [row])
     wanted = [c for c in ("customer_key", "product_key", "channel_key", "fx_rate") if c in names]
     found = warehouse.select(table, [key, *wanted])
     assert sorted(found) == [
         (f"I{number}", *(_expected(column, at, version) for column in wanted))
-        for number, (at, version) in enumerate(INSTANTS)
+        for number, (at, version) in enumerate([*INSTANTS, (AGAIN, UNKNOWN)])
     ]
 
 

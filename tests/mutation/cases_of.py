@@ -10,15 +10,17 @@ import case_warehouse
 import pytest
 import test_cases
 import test_lookups
+import test_movement_kinds
 import test_sessions
 
 from contracts.ids import TableId
 from sql.graph import Graph
 
 # Tests of a table besides its cases.
-MODULES: tuple[ModuleType, ...] = (case_warehouse, test_cases, test_lookups, test_sessions)
+MODULES: tuple[ModuleType, ...] = (case_warehouse, test_cases, test_lookups, test_movement_kinds, test_sessions)
 MORE: dict[TableId, list[Callable[[], None]]] = {
     test_sessions.SESSIONS: [test for name, test in vars(test_sessions).items() if name.startswith("test_")],
+    test_movement_kinds.DAILY: [t for name, t in vars(test_movement_kinds).items() if name.startswith("test_")],
     **{TableId.parse(fact): [partial(test_lookups.check, fact)] for fact in test_lookups.FACTS},
 }
 

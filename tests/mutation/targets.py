@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PYTHON = {
-    "sql/scd2.py": ["tests/sql/test_merge_history.py", "tests/sql/test_scd2.py"],
+    "sql/scd2.py": ["tests/sql/test_rendered.py", "tests/sql/test_merge_history.py", "tests/sql/test_scd2.py"],
     "sql/merge.py": [
+        "tests/sql/test_rendered.py",
         "tests/sql/test_merge.py",
         "tests/sql/test_merge_history.py",
         "tests/sql/test_restate.py",
