@@ -226,7 +226,9 @@ def _warned(report: RunReport) -> list[str]:
             observed[result.rule.id].append(str(result.observed))
     out = []
     for rule_id, rule in sorted(rules.items()):
-        found = f"{failed[rule_id]:,} rows break" if rule.of_row else f"{', '.join(observed[rule_id])} found against"
+        count = failed[rule_id]
+        broken = "1 row breaks" if count == 1 else f"{count:,} rows break"
+        found = broken if rule.of_row else f"{', '.join(observed[rule_id])} found against"
         out.append(f'{rule_id}: {found} "{rule.description}"')
     return [*out, *_below_threshold(report)]
 

@@ -19,8 +19,8 @@ def rebuild(
 
     Rows that come out as they were are not touched. Tables that look rows up here (facts in a dimension) do so again
     for their rows of the window; other readers hear of the rows that changed. `max_closed_share` stands in, this once,
-    for what a history's contract allows. Raises ValueError for a table that
-    no SQL computes, NoWindow for one without days, GateBlocked or PublishRefused where the table may not be published.
+    for what a history's contract allows. Raises ValueError for a table that no SQL computes, NoWindow for one without
+    days; a table that may not be published is a failure of the report, and stays as it was.
     """
     if table not in space.graph.tables:
         raise ValueError(f"{table} is not computed but loaded; only curated, core and mart tables can be rebuilt")
