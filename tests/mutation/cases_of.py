@@ -8,6 +8,7 @@ from types import ModuleType
 
 import case_warehouse
 import pytest
+import test_calendar
 import test_cases
 import test_lookups
 import test_movement_kinds
@@ -17,10 +18,14 @@ from contracts.ids import TableId
 from sql.graph import Graph
 
 # Tests of a table besides its cases.
-MODULES: tuple[ModuleType, ...] = (case_warehouse, test_cases, test_lookups, test_movement_kinds, test_sessions)
+OF = {
+    test_sessions.SESSIONS: test_sessions,
+    test_movement_kinds.DAILY: test_movement_kinds,
+    test_calendar.CALENDAR: test_calendar,
+}
+MODULES: tuple[ModuleType, ...] = (case_warehouse, test_cases, test_lookups, *OF.values())
 MORE: dict[TableId, list[Callable[[], None]]] = {
-    test_sessions.SESSIONS: [test for name, test in vars(test_sessions).items() if name.startswith("test_")],
-    test_movement_kinds.DAILY: [t for name, t in vars(test_movement_kinds).items() if name.startswith("test_")],
+    **{table: [t for name, t in vars(of).items() if name.startswith("test_")] for table, of in OF.items()},
     **{TableId.parse(fact): [partial(test_lookups.check, fact)] for fact in test_lookups.FACTS},
 }
 
@@ -44,8 +49,8 @@ def is_killed(table: TableId, text: str) -> bool:
 
 
 def tests_of(table: TableId) -> Iterator[Callable[[], None]]:
-    """Each case of the table, and each further test."""
+    """Each further test of the table, which tells more at once, and each of its cases."""
+    yield from MORE.get(table, ())
     for of, case in test_cases.CASES:
         if of == table:
             yield lambda case=case: test_cases.test_case(table, case)
-    yield from MORE.get(table, ())

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
@@ -51,7 +52,13 @@ class Tried:
 
     @property
     def name(self) -> str:
-        return f"{self.file}: {self.mutant.what}"
+        return name_of(self.file, self.mutant)
+
+
+def name_of(file: str, mutant: Mutant) -> str:
+    """What is changed and where: the changed line and the one above it, for one change fits many a line of a file."""
+    place = _written(file).splitlines()[max(0, mutant.line - 2) : mutant.line]
+    return f"{file}: {mutant.what} @ {' '.join(line.strip() for line in place)}"
 
 
 def main() -> int:
@@ -153,8 +160,8 @@ def _told(file: str, count: int, outcomes: Iterable[Tried]) -> Iterator[Tried]:
         done.append(tried)
         sys.stderr.write(f"\r{file}: {len(done)} of {count}\n"[: None if len(done) == count else -1])
         if tried.outcome == "survived":
-            mark = "accepted" if tried.name in _accepted() else "SURVIVED"
-            _say(f"{mark} {file}:{tried.mutant.line}: {tried.mutant.what}\n{_diff(file, tried.mutant)}")
+            mark = "accepted" if tried.name in accepted() else "SURVIVED"
+            _say(f"{mark} {tried.name}\n{_diff(file, tried.mutant)}")
         yield tried
     killed = sum(one.outcome != "survived" for one in done)
     _say(f"{file}: {count} mutants, {killed} killed, {time.monotonic() - begun:.0f} s")
@@ -217,29 +224,32 @@ def _child(tree: Path, tests: list[str], log: Path) -> None:
         os._exit(code)
 
 
-def _accepted() -> set[str]:
-    """Survivors that change nothing anybody could notice: `<file>: <what>`, the reason in the comment above."""
+def accepted() -> set[str]:
+    """Survivors that change nothing anybody could notice, by name, the reason in the comment above."""
     lines = ACCEPTED.read_text(encoding="utf-8").splitlines() if ACCEPTED.exists() else []
     return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
 
 
 def _diff(file: str, mutant: Mutant) -> str:
-    text = (ROOT / file).read_text(encoding="utf-8")
-    if file.endswith(".sql"):
-        text = sql_mutants.as_written(text)
-    lines = difflib.unified_diff(text.splitlines(), mutant.text.splitlines(), lineterm="", n=1)
+    lines = difflib.unified_diff(_written(file).splitlines(), mutant.text.splitlines(), lineterm="", n=1)
     return "\n".join(f"    {line}" for line in list(lines)[2:])
+
+
+@cache
+def _written(file: str) -> str:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return sql_mutants.as_written(text) if file.endswith(".sql") else text
 
 
 def _summary(tried: list[Tried], seconds: float) -> int:
     by_file: dict[str, list[Tried]] = defaultdict(list)
     for one in tried:
         by_file[one.file].append(one)
-    accepted, bad = _accepted(), 0
+    fine, bad = accepted(), 0
     _say(f"\n{'file':<46}{'mutants':>8}{'killed':>8}{'accepted':>10}{'survived':>10}")
     for file, ones in by_file.items():
         survived = [one for one in ones if one.outcome == "survived"]
-        known = sum(one.name in accepted for one in survived)
+        known = sum(one.name in fine for one in survived)
         bad += len(survived) - known
         _say(f"{file:<46}{len(ones):>8}{len(ones) - len(survived):>8}{known:>10}{len(survived) - known:>10}")
     killed = sum(one.outcome != "survived" for one in tried)

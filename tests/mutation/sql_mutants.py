@@ -85,7 +85,8 @@ def _changes(node: exp.Expression) -> Iterator[Change]:
                     yield clause, lambda n, clause=clause: _set(n, **{clause: None})
         case exp.Count(this=exp.Distinct()):
             yield "distinct", lambda n: exp.Count(this=n.this.expressions[0].copy())
-        case exp.Union():
+        # A row of constants is no other row's double: there the two kinds of UNION give the same.
+        case exp.Union() if node.right.find(exp.Table):
             yield "union", lambda n: _set(n, distinct=not n.args.get("distinct"))
         case exp.Window():
             if node.args.get("partition_by"):

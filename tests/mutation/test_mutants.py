@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import mutate
 import pytest
 import python_mutants
 import sql_mutants
@@ -86,6 +87,22 @@ def test_every_mutant_of_a_target_reads_and_differs_from_it_and_from_the_others(
     assert len({mutant.text for mutant in found} | {text}) == len(found) + 1
     for mutant in found[:: max(1, len(found) // 10)]:
         assert sqlglot.parse_one(mutant.text, read="redshift") if file.endswith(".sql") else ast.parse(mutant.text)
+
+
+def test_every_accepted_mutant_is_one_of_its_file() -> None:
+    names = {
+        mutate.name_of(file, mutant)
+        for file in {name.partition(":")[0] for name in mutate.accepted()}
+        for mutant in (sql_mutants if file.endswith(".sql") else python_mutants).mutants(
+            (REPOSITORY / file).read_text(encoding="utf-8")
+        )
+    }
+    assert mutate.accepted() - names == set()
+
+
+def test_a_row_of_constants_is_united_in_one_way() -> None:
+    text = "SELECT 1 AS a UNION ALL SELECT 2 AS a UNION ALL SELECT a.a FROM core.a"
+    assert sum(mutant.what.startswith("union") for mutant in sql_mutants.mutants(text)) == 1
 
 
 def test_every_test_that_belongs_to_a_file_exists() -> None:
