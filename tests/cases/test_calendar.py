@@ -64,6 +64,6 @@ def test_thirty_years_of_days_are_those_of_python() -> None:
 def test_the_first_and_the_last_day_of_each_source_stretch_the_calendar() -> None:
     early, middle, late = date(2026, 1, 31), date(2026, 2, 10), date(2026, 3, 1)
     for source in SOURCES:
-        days = {**dict.fromkeys(SOURCES, [middle]), source: [early, middle, late]}
+        days = {**{other: [middle] for other in SOURCES}, source: [early, middle, late]}
         found = [day for (day,) in calendar(days, "calendar_date")]
         assert (found[0], found[-1], len(found)) == (date(2026, 1, 1), date(2026, 3, 31), 90), source

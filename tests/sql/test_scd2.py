@@ -279,6 +279,15 @@ def test_of_several_rows_at_one_instant_without_sequence_the_greatest_counts_wha
     assert found == {("y", "q")}
 
 
+def test_a_row_without_its_place_in_the_sequence_comes_before_those_that_have_one(bench: Bench) -> None:
+    by_email = contract("core.dim_customer", COLUMNS, {**LOAD, "sequence": ["email"]})
+    emptied(bench).insert(
+        "clean.customers", [Change("a", INSTANTS[0], h, h, None, e) for h, e in (("y", None), ("x", "p"))]
+    )
+    select = to_duckdb(scd2.versions(bench.graph.select(DIM.table), by_email))
+    assert bench.connection.execute(f"SELECT city, email FROM ({select}) AS v").fetchall() == [("x", "p")]
+
+
 def test_the_first_opening_instant_is_a_parameter(bench: Bench) -> None:
     emptied(bench).insert("clean.customers", [Change("a", INSTANTS[0], "h", "x", None, None)])
     select = scd2.versions(bench.graph.select(DIM.table), DIM, first_open="2000-02-03 00:00:00")
