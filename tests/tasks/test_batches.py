@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hand_made import DAY, contract, deliver, raw_things
 
-from tasks.batches import deliveries, read_inbox
+from tasks.batches import control_file, deliveries, read_inbox
 
 NEXT_DAY = DAY + timedelta(days=1)
 
@@ -46,6 +46,14 @@ def test_files_are_found_by_the_contracts_name_and_may_come_in_parts(tmp_path: P
     assert sorted(b.path.name for b in inbox.batches) == sorted(found)
     assert sorted(p.name for p in inbox.unexpected) == sorted(strange)
     assert inbox.missing == ()
+
+
+def test_the_control_file_of_a_delivered_file_is_expected_and_one_without_its_file_is_not(tmp_path: Path) -> None:
+    things = raw_things(tmp_path)
+    own, lost = control_file(Path("things.csv")).name, control_file(Path("things.2.csv")).name
+    put(tmp_path / "inbox", f"{DAY}/things.csv", f"{DAY}/{own}", f"{DAY}/{lost}")
+    inbox = read_inbox(tmp_path / "inbox", DAY, [things])
+    assert [p.name for p in inbox.unexpected] == [lost]
 
 
 def test_a_table_without_a_file_is_missing_and_one_that_is_not_delivered_is_not(tmp_path: Path) -> None:
