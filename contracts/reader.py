@@ -144,6 +144,10 @@ class _Reader:
         quality = tuple(self._quality(body, properties, at))
         if not any(entry["property"] == "load" for entry in body.get("customProperties") or ()):
             fault(at, "customProperties lack `load` (how new rows enter this table)")
+        said: Load | None = custom.get("load")
+        if said and table.layer == "clean" and said.strategy not in ("append", "upsert"):
+            kept = "a clean table keeps what was accepted of all deliveries"
+            fault((*at, "customProperties"), f"{kept}: strategy append or upsert, not {said.strategy}")
         contract = Contract(
             table=table,
             version=str(data["version"]),

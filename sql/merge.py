@@ -221,9 +221,6 @@ def _scope(contract: Contract, full: bool) -> str:
             return ""
         column, _ = ddl.queue_column(contract)
         return f" WHERE t.{column} IN (SELECT {column} FROM {table.taken})"
-    by = load.partition if load.strategy == "snapshot" else load.increment.key if load.increment else None
-    if by:
-        return f" WHERE t.{by} IN (SELECT {by} FROM {table.stage})"
     return f" WHERE EXISTS (SELECT 1 FROM {table.stage} AS s WHERE {_equal(contract.key, 's', 't')})"
 
 

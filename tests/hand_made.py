@@ -24,6 +24,8 @@ SHARED_COLUMNS = (
     {"name": "batch_id", "type": "varchar(32)"},
     {"name": "source_line", "type": "bigint"},
 )
+_WHOLE = {"strategy": "replace", "window": "all"}
+_LOADS = {"raw": {"strategy": "replace"}, "clean": {"strategy": "upsert"}}
 
 
 def contract(
@@ -37,13 +39,17 @@ def contract(
     control_totals: dict[str, Any] | None = None,
 ) -> Contract:
     """A contract of these columns: a name alone is a `varchar(64)`; `type` is the physical type, `key` its place in
-    the key, other keys stand as in ODCS, and those that ODCS does not have become custom properties."""
+    the key, other keys stand as in ODCS, and those that ODCS does not have become custom properties. A clean
+    table is keyed by its first column unless another is said to be the key."""
     layer, _, name = table.partition(".")
-    custom: list[dict[str, Any]] = [{"property": "load", "value": load or {"strategy": "replace", "window": "all"}}]
+    custom: list[dict[str, Any]] = [{"property": "load", "value": load or _LOADS.get(layer, _WHOLE)}]
     if control_totals:
         custom.append({"property": "controlTotals", "value": control_totals})
     if delivery:
         custom.append({"property": "delivery", "value": delivery})
+    properties = [_column(c) for c in columns]
+    if layer == "clean" and properties and not any("primaryKey" in p for p in properties):
+        properties[0] |= {"primaryKey": True, "primaryKeyPosition": 1}
     body = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -56,7 +62,7 @@ def contract(
                 "name": name,
                 "physicalType": "table",
                 "customProperties": custom,
-                "properties": [_column(c) for c in columns],
+                "properties": properties,
                 **({"quality": quality} if quality else {}),
             }
         ],

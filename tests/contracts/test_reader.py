@@ -258,6 +258,12 @@ def test_load_by_a_column_that_is_not_there(tmp_path: Path, name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("strategy", ["replace", "snapshot, partition: payment_id"])
+def test_a_clean_table_that_would_forget_deliveries_is_refused(tmp_path: Path, strategy: str) -> None:
+    (found,) = faults(tmp_path, changed("strategy: upsert", f"strategy: {strategy}"))
+    assert "a clean table keeps what was accepted of all deliveries: strategy append or upsert, not" in found
+
+
 def test_upsert_without_a_key(tmp_path: Path) -> None:
     assert faults(tmp_path, changed("        primaryKey: true\n", "")) == [
         "p.yaml:8: load strategy upsert needs a primary key"

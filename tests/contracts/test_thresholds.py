@@ -19,11 +19,12 @@ def read(
     folder: Path, custom: dict[str, Any] | None = None, sla: list[dict[str, Any]] | None = None, layer: str = "clean"
 ) -> Contract:
     """A contract of one table with these custom properties and SLA, checked against the standard too."""
-    properties = [{"property": "load", "value": {"strategy": "replace"}}]
+    properties = [{"property": "load", "value": {"strategy": "upsert" if layer == "clean" else "replace"}}]
     if layer == "raw":
         properties.append({"property": "delivery", "value": {"file": "things.csv", "format": "csv"}})
     properties += [{"property": name, "value": value} for name, value in (custom or {}).items()]
     seen = {"name": "seen_at", "logicalType": "timestamp", "physicalType": "timestamp", "description": "When."}
+    seen |= {"primaryKey": True, "primaryKeyPosition": 1}
     body: dict[str, Any] = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -93,7 +94,7 @@ def test_without_a_latency_none_is_promised(tmp_path: Path) -> None:
     [
         (
             {"value": 1, "unit": "fortnight"},
-            "things.yaml:18: a latency is a number of d (days) or h (hours), not 1 fort",
+            "things.yaml:20: a latency is a number of d (days) or h (hours), not 1 fort",
         ),
         ({"value": 1}, "a latency is a number of d (days) or h (hours), not 1 None"),
         ({"value": -1, "unit": "d"}, "not -1 d"),

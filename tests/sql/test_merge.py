@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
@@ -72,14 +74,35 @@ def test_a_delivered_row_replaces_the_one_that_stands_only_if_it_is_later(bench:
 
 
 def test_the_same_batches_in_any_order_leave_the_same_row() -> None:
-    import itertools
-
     batches = [[order("1", amount=a, at=at, hash_=h)] for a, at, h in ((1, T1, "x"), (2, T2, "b"), (3, T2, "c"))]
     for permutation in itertools.permutations(batches):
         bench = shop()
         for batch in permutation:
             bench.load("clean.orders", batch)
         assert bench.rows("clean.orders", "amount, row_hash") == [(3, "c")]
+
+
+@pytest.mark.parametrize(
+    ("load", "stays"),
+    [
+        ({"strategy": "upsert", "versionedBy": "changed_at"}, max),
+        ({"strategy": "append", "sequence": ["changed_at", "row_hash"]}, min),
+    ],
+    ids=["the latest version stays", "the earliest by sequence stays"],
+)
+def test_which_row_stays_follows_from_the_rows_and_no_instant_is_the_earliest(
+    load: dict[str, object], stays: Callable[[list[tuple[datetime, str]]], tuple[datetime, str]]
+) -> None:
+    log = contract("clean.log", "item integer key\nchanged_at timestamp\nrow_hash varchar(32)", load)
+    bench = Bench([log], {})
+    rows = [(at, row_hash) for at in (None, T1, T2) for row_hash in ("a", "b")]
+    # Every three of the six rows in every order, each as an item of its own: a batch has one row of each item.
+    items = list(itertools.permutations(rows, 3))
+    for batch in range(3):
+        bench.load("clean.log", [(item, *came[batch]) for item, came in enumerate(items)])
+    expected = [stays([(at or datetime.min, row_hash) for at, row_hash in came]) for came in items]
+    found = bench.rows("clean.log", "changed_at, row_hash", "item")
+    assert [(at or datetime.min, row_hash) for at, row_hash in found] == expected
 
 
 def test_append_takes_new_keys_only(bench: Bench) -> None:
