@@ -148,7 +148,8 @@ def test_a_rule_that_the_data_refuse_blocks_its_table_and_says_where_it_stands(
     rising = {"type": "expect_column_values_to_be_increasing", "kwargs": {"column": "thing_id"}}
     number = {"logicalType: string, physicalType: varchar(20), description: Thing": "logicalType: integer, "}
     number = {was: becomes + "physicalType: bigint, description: Thing" for was, becomes in number.items()}
-    contract = things(tmp_path, rising, "clean", **number)
+    keyed = {"strategy: replace": "strategy: append", "description: Phone,": "description: Phone, primaryKey: true,"}
+    contract = things(tmp_path, rising, "clean", **number, **keyed)
     gate = gate_module.Gate({contract.table: contract}, tmp_path / "gx")
     with pytest.raises(RuleNotRun, match=r"contracts/clean/things.yaml:\d+: clean.things.made_up: .*String") as caught:
         gate.check_frame(contract, ROWS, **IDS)
