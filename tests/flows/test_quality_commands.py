@@ -202,7 +202,7 @@ def test_what_is_printed_can_be_asked_of_the_warehouse(dw: Dw, shop: Shop, monke
 
 def test_running_again_adds_nothing(shop: Shop, tmp_path: Path) -> None:
     home = shop.copy(shop.home, tmp_path)
-    kept = "SELECT COUNT(*)::INT FROM audit.trend UNION ALL SELECT COUNT(*)::INT FROM audit.quality_score"
+    kept = "SELECT (SELECT COUNT(*) FROM audit.trend)::INT, (SELECT COUNT(*) FROM audit.quality_score)::INT"
     before = query(home, kept).rows()
     load(home)
     assert query(home, kept).rows() == before
