@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.registry import REPOSITORY
 
 
 class Settings(BaseSettings):
-    """Where data lie and what the shop's clock and money are. `home` holds everything that local mode writes."""
+    """Where data lie and what the shop's clock and money are.
+
+    `home` holds everything that local mode writes, and the scratch files of aws mode. `*_url` are `s3://bucket/prefix`.
+    No setting is a secret: Redshift's password is read from Secrets Manager (`redshift_secret`), or temporary
+    credentials are asked for with the process's own role (`redshift_workgroup` or `redshift_cluster`).
+    """
 
     model_config = SettingsConfigDict(env_prefix="DW_", frozen=True, extra="ignore")
 
-    mode: Literal["local"] = "local"
+    mode: Literal["local", "aws"] = "local"
     environment: str = ""
     repository: Path = REPOSITORY
     home: Path = REPOSITORY / ".warehouse"
@@ -27,6 +33,20 @@ class Settings(BaseSettings):
     reporting_currency: str = "INR"
     threads: int | None = None
     memory_limit: str | None = None
+    inbox_url: str = ""
+    lake_url: str = ""
+    kms_key: str = ""
+    redshift_host: str = ""
+    redshift_port: int = 5439
+    redshift_database: str = "warehouse"
+    redshift_user: str = ""
+    redshift_secret: str = ""
+    redshift_workgroup: str = ""
+    redshift_cluster: str = ""
+    redshift_role: str = "default"
+    statement_timeout: int = 3600
+    glue_job: str = ""
+    glue_timeout: int = 3600
 
     @field_validator("home", "repository")
     @classmethod
@@ -49,16 +69,40 @@ class Settings(BaseSettings):
             raise ValueError(f"environment {value!r} becomes a schema prefix: letters, digits and _ only")
         return value.lower()
 
+    @field_validator("inbox_url", "lake_url")
+    @classmethod
+    def _s3(cls, value: str) -> str:
+        if value and not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[^/]+)*/?", value):
+            raise ValueError(f"{value!r} is not s3://bucket/prefix")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        if self.mode == "local":
+            return self
+        missing = [f"DW_{name.upper()}" for name in ("inbox_url", "lake_url", "glue_job") if not getattr(self, name)]
+        ways = [self.redshift_secret, self.redshift_workgroup, self.redshift_cluster]
+        if sum(map(bool, ways)) != 1:
+            missing.append("one of DW_REDSHIFT_SECRET, DW_REDSHIFT_WORKGROUP, DW_REDSHIFT_CLUSTER")
+        if missing:
+            raise ValueError(f"mode aws needs {', '.join(missing)}")
+        return self
+
     def for_source(self, source: str, *, shop_timezone: str, reporting_currency: str) -> Settings:
-        """The same place and mode for another source: its own folder, warehouse file, clock and money."""
-        return self.model_copy(
-            update={
-                "source": source,
-                "home": self.home / source,
-                "shop_timezone": shop_timezone,
-                "reporting_currency": reporting_currency,
-            }
-        )
+        """The same place and mode for another source: its own folder, warehouse, clock and money.
+
+        A warehouse of its own is a file in local mode; in aws mode it is schemas and prefixes with the source's name.
+        """
+        update: dict[str, object] = {
+            "source": source,
+            "home": self.home / source,
+            "shop_timezone": shop_timezone,
+            "reporting_currency": reporting_currency,
+        }
+        if self.mode == "aws":
+            update |= {name: f"{getattr(self, name)}/{source}" for name in ("inbox_url", "lake_url")}
+            update["environment"] = f"{self.environment}_{source}" if self.environment else source
+        return self.model_copy(update=update)
 
     def day_end(self, day: date, after: timedelta = timedelta()) -> datetime:
         """The instant (UTC) at which a day of the shop is over, or `after` has gone by on its clock since then."""

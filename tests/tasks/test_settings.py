@@ -73,3 +73,37 @@ def test_a_source_has_its_own_home_clock_and_money(tmp_path: Path) -> None:
 def test_an_unknown_source_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ValueError, match=f"unknown source 'moon'; one of shop, {', '.join(SOURCES)}"):
         settings_for("moon")
+
+
+AWS = {
+    "mode": "aws",
+    "inbox_url": "s3://landing/shop/",
+    "lake_url": "s3://lake",
+    "glue_job": "curate",
+    "redshift_workgroup": "warehouse",
+}
+
+
+def test_aws_mode_names_every_setting_that_it_lacks() -> None:
+    with pytest.raises(ValueError, match="DW_INBOX_URL, DW_LAKE_URL, DW_GLUE_JOB, one of DW_REDSHIFT_SECRET"):
+        Settings(mode="aws")
+
+
+@pytest.mark.parametrize("second", ["redshift_secret", "redshift_cluster"])
+def test_aws_mode_takes_one_way_to_the_password(second: str) -> None:
+    with pytest.raises(ValueError, match="one of DW_REDSHIFT_SECRET"):
+        Settings.model_validate({**AWS, second: "another"})
+
+
+@pytest.mark.parametrize("url", ["http://lake", "s3:/lake", "s3://Lake", "/tmp/lake"])
+def test_a_url_of_the_lake_is_one_of_s3(url: str) -> None:
+    with pytest.raises(ValueError, match="is not s3://bucket/prefix"):
+        Settings.model_validate({**AWS, "lake_url": url})
+
+
+def test_another_source_has_prefixes_and_schemas_of_its_own() -> None:
+    shop = Settings.model_validate({**AWS, "environment": "dev"})
+    other = shop.for_source("online_retail", shop_timezone="Europe/London", reporting_currency="GBP")
+    assert (other.inbox_url, other.lake_url) == ("s3://landing/shop/online_retail", "s3://lake/online_retail")
+    assert other.environment == "dev_online_retail"
+    assert shop.inbox_url == "s3://landing/shop"

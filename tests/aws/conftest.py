@@ -1,0 +1,21 @@
+"""What the tests of the aws mode share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from local_aws import moto, new_bucket
+
+
+@pytest.fixture(scope="session")
+def local_aws() -> Iterator[str]:
+    """The address of a moto server that all AWS clients of the session use."""
+    with moto() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(local_aws: str) -> str:
+    """An empty bucket."""
+    return new_bucket()
