@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
+from functools import partial
 from graphlib import TopologicalSorter
 
 from contracts.ids import TableId
@@ -58,10 +59,13 @@ def _record_mapped(space: Workspace, delivery: date) -> None:
     for account in accounts_in(space.settings.inbox / delivery.isoformat()):
         if not ledger.loaded(space.warehouse, [account.batch_id]):
             entry = account.entry(space.run_id, space.settings.source, space.loader.run_at)
-            with space.warehouse.transaction():
-                ledger.record(space.warehouse, entry)
-                _record_quarantined(space, entry, account.broken_rules)
+            space.warehouse.transaction(partial(_record_one, space, entry, account.broken_rules))
             space.report.entries.append(entry)
+
+
+def _record_one(space: Workspace, entry: Entry, broken_rules: Mapping[str, int]) -> None:
+    ledger.record(space.warehouse, entry)
+    _record_quarantined(space, entry, broken_rules)
 
 
 def delivered_order(registry: Registry) -> Iterable[Contract]:
@@ -112,7 +116,6 @@ def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch],
         report.gates += cleaned.gates
         said = control.declared(batch.path, contract)
         account = control.Account(space.warehouse, contract, batch, cleaned.totals, attempt=quarantine.FIRST)
-        entries: list[Entry] = []
 
         def publish(counts: Counts) -> None:
             entry = _loaded_entry(space, cleaned, contract, counts)
@@ -121,11 +124,10 @@ def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch],
             quality.record_results(space.warehouse, cleaned.gates, loader.run_at)
             trend.record_profile(space.warehouse, space.settings, contract, batch, cleaned.clean_file)
             _record_quarantined(space, entry, cleaned.broken_rules, contract)
-            entries.append(entry)
 
         with report.stage("load"):
             space.on_step("load", label)
-            _, gate = loader.load_batch(contract, [cleaned.clean_file], batch.batch_id, publish, account)
+            counts, gate = loader.load_batch(contract, [cleaned.clean_file], batch.batch_id, publish, account)
         report.gates.append(gate)
     except (UnreadableFile, BadControlFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance) as error:
         return _reject(space, batch, error)
@@ -138,8 +140,9 @@ def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch],
     if cleaned.absent_columns:
         names = ", ".join(cleaned.absent_columns)
         report.warnings.append(f"{label}: the file is without columns that came later, which are empty: {names}")
-    report.entries.append(entries[0])
-    return entries[0]
+    entry = _loaded_entry(space, cleaned, contract, counts)
+    report.entries.append(entry)
+    return entry
 
 
 def curate_and_build(space: Workspace, delivery: date) -> None:
@@ -169,8 +172,11 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
             blocked[table] = table
             report.failures.append(str(error))
             report.gates.append(error.result)
-            with space.warehouse.transaction():
-                quality.record_results(space.warehouse, [error.result], space.loader.run_at, space.loader.delivery)
+            results = [error.result]
+            record = partial(
+                quality.record_results, space.warehouse, results, space.loader.run_at, space.loader.delivery
+            )
+            space.warehouse.transaction(record)
 
 
 def build_table(
@@ -225,14 +231,20 @@ def score(space: Workspace, delivery: date, brought: Mapping[date, Collection[st
     if not (report.entries or report.builds) and is_done and not reconcile.is_waiting(space.warehouse):
         return
     where = (space.warehouse, space.registry, space.settings, space.run_id)
+
+    def record() -> tuple[list[str], list[str]]:
+        failures = reconcile.record(space.warehouse, space.checks, space.registry, space.run_id, at)
+        quality.record_scores(*where, delivery, at, also=brought)
+        warnings = [told for day, tables in brought.items() for told in trend.record(*where, day, tables)]
+        quality.enqueue_readers(space.warehouse, space.registry, space.graph)
+        return failures, warnings
+
     with report.stage("score"):
         space.on_step("score", delivery.isoformat())
-        with space.warehouse.transaction():
-            report.failures += reconcile.record(space.warehouse, space.checks, space.registry, space.run_id, at)
-            quality.record_scores(*where, delivery, at, also=brought)
-            for day, tables in brought.items():
-                report.warnings += trend.record(*where, day, tables)
-            quality.enqueue_readers(space.warehouse, space.registry, space.graph)
+        space.warehouse.tags.table = ""
+        failures, warnings = space.warehouse.transaction(record)
+        report.failures += failures
+        report.warnings += warnings
     curate_and_build(space, delivery)
 
 
@@ -326,9 +338,12 @@ def _reject(space: Workspace, batch: Batch, error: Exception) -> Entry:
     space.lake.put_text(batch_key(folder, day, batch.batch_id, "rejected.json"), text)
     entry = _entry(space, batch, status="rejected", error=reason)
     if not ledger.is_rejected_as(space.warehouse, entry):
-        with space.warehouse.transaction():
+
+        def record() -> None:
             ledger.record(space.warehouse, entry)
             if isinstance(error, GateBlocked):
                 quality.record_results(space.warehouse, [error.result], space.loader.run_at)
+
+        space.warehouse.transaction(record)
         space.report.entries.append(entry)
     return entry

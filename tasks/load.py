@@ -21,7 +21,7 @@ from sql.graph import Graph
 from sql.reconcile import Check
 from tasks import migrate, reconcile
 from tasks.quality import record_results
-from tasks.warehouse import Warehouse
+from tasks.warehouse import Tags, Warehouse
 
 if TYPE_CHECKING:
     from expectations.gate import Gate, GateResult
@@ -88,6 +88,7 @@ class Loader:
         """What is recorded from now on belongs to this run."""
         self.run_id, self.run_at = run_id, datetime.now(UTC).replace(tzinfo=None)
         self.delivery = None
+        self.warehouse.tags = Tags(run_id)
 
     def ensure_ready(self) -> None:
         """Create what is not there yet and alter what contracts have changed; what an interrupted run left is dropped.
@@ -140,7 +141,9 @@ class Loader:
     ) -> tuple[Counts, GateResult]:
         """Load a clean batch's files; `on_publish` writes the ledger inside the transaction that publishes them."""
         warehouse, stage = self.warehouse, contract.table.stage
-        with warehouse.transaction():
+        warehouse.tags.table = str(contract.table)
+
+        def fill() -> Counts:
             self._run(merge.empty_stage(contract))
             warehouse.load_parquet(stage, contract.names, files)
             staged = self._count(stage, contract)
@@ -148,14 +151,19 @@ class Loader:
             self._run(merge.load_stage_dedupe(contract))
             fresh = self._count(stage, contract)
             watch.deduplicated()
+            return Counts(staged=staged, duplicate=staged - fresh)
+
+        came = warehouse.transaction(fill)
         result = self._audit(contract, batch_id, only=lambda rule: checked_in_warehouse(contract, rule))
         result.raise_if_blocked()
-        with warehouse.transaction():
-            counts = Counts(staged=staged, duplicate=staged - fresh)
-            counts = self._publish(contract, counts, full=False, watch=watch)
+
+        def publish() -> Counts:
+            counts = self._publish(contract, came, full=False, watch=watch)
             record_results(warehouse, [result], self.run_at)
             on_publish(counts)
-        return counts, result
+            return counts
+
+        return warehouse.transaction(publish), result
 
     def is_pending(self, table: TableId) -> bool:
         """Whether an upstream change waits to be carried into the table."""
@@ -170,9 +178,13 @@ class Loader:
         """
         contract = self.registry[table]
         started = time.perf_counter()
-        with self.warehouse.transaction():
+        self.warehouse.tags.table = str(table)
+
+        def fill() -> int:
             self._run(merge.build_stage(contract, self.graph, self.registry, full=full))
-            staged = self._count(table.stage, contract)
+            return self._count(table.stage, contract)
+
+        staged = self.warehouse.transaction(fill)
         result = self._audit(contract, "", only=None)
         result.raise_if_blocked()
         if max_closed_share is not None:
@@ -182,27 +194,33 @@ class Loader:
 
     def enqueue_since(self, table: TableId, day: date) -> None:
         """Queue a table's keys of the rows from a day on; raise NoWindow where nothing says of which day they are."""
-        statements = restate.keys_since(self.registry[table], self.registry, day)
-        with self.warehouse.transaction():
-            self._queue(statements)
+        self._queue(table, restate.keys_since(self.registry[table], self.registry, day))
 
     def enqueue_readers_since(self, table: TableId, day: date | None) -> None:
         """Queue, in the tables that look rows up in this one, the keys of their rows from a day on (None: all)."""
-        statements = restate.readers_since(self.registry[table], self.registry, self.graph, day)
-        with self.warehouse.transaction():
-            self._queue(statements)
+        self._queue(table, restate.readers_since(self.registry[table], self.registry, self.graph, day))
 
-    def _queue(self, statements: Sequence[str]) -> None:
-        for statement in statements:
-            self.warehouse.execute(statement)
+    def _queue(self, table: TableId, statements: Sequence[str]) -> None:
+        self.warehouse.tags.table = str(table)
+
+        def queue() -> None:
+            for statement in statements:
+                self.warehouse.execute(statement)
+
+        self.warehouse.transaction(queue)
 
     def take(self, table: TableId, *, full: bool = False) -> pl.DataFrame:
         """Take the pending keys of a curated table (all keys if `full`) for one build: a frame of the increment key."""
         contract = self.registry[table]
-        with self.warehouse.transaction():
+        self.warehouse.tags.table = str(table)
+
+        def take() -> None:
             if full:
-                self._queue(restate.every_key(contract))
+                for statement in restate.every_key(contract):
+                    self.warehouse.execute(statement)
             self._run(merge.take(contract))
+
+        self.warehouse.transaction(take)
         return self.warehouse.query(f"SELECT * FROM {table.taken}")
 
     def publish_curated(self, table: TableId, file: Path) -> tuple[Counts, tuple[GateResult, ...]]:
@@ -214,10 +232,13 @@ class Loader:
             contract, frame, run_id=self.run_id, batch_id="", only=lambda rule: not rule.needs_warehouse
         )
         of_file.raise_if_blocked()
-        with self.warehouse.transaction():
+
+        def fill() -> int:
             self._run(merge.empty_stage(contract))
             self.warehouse.load_parquet(contract.table.stage, contract.names, [file])
-            staged = self._count(contract.table.stage, contract)
+            return self._count(contract.table.stage, contract)
+
+        staged = self.warehouse.transaction(fill)
         of_stage = self._audit(contract, "", only=lambda rule: rule.needs_warehouse)
         of_stage.raise_if_blocked()
         results = (of_file, of_stage)
@@ -231,11 +252,13 @@ class Loader:
     def _publish_build(
         self, contract: Contract, staged: int, results: tuple[GateResult, ...], started: float, *, full: bool
     ) -> Counts:
-        with self.warehouse.transaction():
+        def publish() -> Counts:
             counts = self._publish(contract, Counts(staged=staged), full=full)
             record_results(self.warehouse, results, self.run_at, self.delivery)
             self._record_build(contract.table, counts, time.perf_counter() - started)
-        return counts
+            return counts
+
+        return self.warehouse.transaction(publish)
 
     def _publish(self, contract: Contract, counts: Counts, *, full: bool, watch: Watch = NO_WATCH) -> Counts:
         for statement in merge.publish(contract, self.registry, self.graph, full=full):

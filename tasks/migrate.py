@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -89,8 +90,7 @@ def apply(warehouse: Warehouse, registry: Registry, plan: Plan, *, run_id: str, 
     for alteration in own:
         _alter(warehouse, alteration, history)
     if plan.missing or plan.unrecorded:
-        with warehouse.transaction():
-            _create(warehouse, plan, history)
+        warehouse.transaction(partial(_create, warehouse, plan, history))
     for alteration in plan.alterations:
         if alteration not in own:
             _alter(warehouse, alteration, history)
@@ -98,6 +98,7 @@ def apply(warehouse: Warehouse, registry: Registry, plan: Plan, *, run_id: str, 
 
 
 def _create(warehouse: Warehouse, plan: Plan, history: _Recorder) -> None:
+    rows: list[dict[str, object]] = []
     for statement in ddl.create_schemas() if plan.missing else ():
         warehouse.execute(statement)
     for relation in plan.missing:
@@ -105,7 +106,7 @@ def _create(warehouse: Warehouse, plan: Plan, history: _Recorder) -> None:
     for relation in plan.missing:
         if relation.is_queue:
             continue
-        history.record(relation.contract, "created", [relation.create()])
+        rows.append(history.row(relation.contract, "created", [relation.create()]))
         # Somebody dropped the table, maybe: it is computed whole again, though its definition is what it was.
         if ddl.is_queued(relation.contract) and "definition_hash" in plan.standing.get("audit.table_build", {}):
             statement = "UPDATE audit.table_build SET definition_hash = '' WHERE table_name = :table_name"
@@ -113,8 +114,8 @@ def _create(warehouse: Warehouse, plan: Plan, history: _Recorder) -> None:
     altered = {alteration.relation.name for alteration in plan.alterations}
     for contract in plan.unrecorded:
         if str(contract.table) not in altered:
-            history.record(contract, "found as the contract has it", [])
-    history.write()
+            rows.append(history.row(contract, "found as the contract has it", []))
+    history.write(rows)
 
 
 def _alter(warehouse: Warehouse, alteration: Alteration, history: _Recorder) -> None:
@@ -123,7 +124,8 @@ def _alter(warehouse: Warehouse, alteration: Alteration, history: _Recorder) -> 
     for step in steps:
         if step.alone:
             warehouse.execute(step.sql)
-    with warehouse.transaction():
+
+    def alter() -> None:
         for step in steps:
             if step.check and (lost := warehouse.scalar(step.sql)):
                 raise CopyLostRows(f"{alteration.relation.name}: its copy has {lost} rows less; it stays as it was")
@@ -131,24 +133,22 @@ def _alter(warehouse: Warehouse, alteration: Alteration, history: _Recorder) -> 
                 warehouse.execute(step.sql)
         if not alteration.relation.is_queue:
             told = "; ".join(str(change).partition(": ")[2] for change in alteration.changes)
-            history.record(alteration.relation.contract, told, [step.sql for step in steps])
-            history.write()
+            history.write([history.row(alteration.relation.contract, told, [step.sql for step in steps])])
+
+    warehouse.transaction(alter)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Recorder:
-    """Rows of `audit.schema_change`: one per table and run, written with what they tell."""
+    """Makes and writes rows of `audit.schema_change`: one per table and run, written with what they tell."""
 
     warehouse: Warehouse
     is_kept: bool
     run_id: str
     at: datetime
 
-    def __post_init__(self) -> None:
-        self.rows: list[dict[str, object]] = []
-
-    def record(self, contract: Contract, change: str, statements: list[str]) -> None:
-        row = {
+    def row(self, contract: Contract, change: str, statements: list[str]) -> dict[str, object]:
+        return {
             "run_id": self.run_id,
             "table_name": str(contract.table),
             "change": change[:_LONGEST],
@@ -157,12 +157,10 @@ class _Recorder:
             "contract_version": contract.version,
             "applied_at": self.at,
         }
-        self.rows.append(row)
 
-    def write(self) -> None:
-        if self.is_kept and self.rows:
-            self.warehouse.insert_rows(str(HISTORY), list(self.rows[0]), self.rows)
-        self.rows = []
+    def write(self, rows: list[dict[str, object]]) -> None:
+        if self.is_kept and rows:
+            self.warehouse.insert_rows(str(HISTORY), list(rows[0]), rows)
 
 
 def _history(warehouse: Warehouse, standing: Mapping[str, object]) -> dict[str, dict[str, Recorded]]:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -128,18 +129,20 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
     left, quarantine_file = _keep_left(space, opened, [opened.others, sifted.aside])
     account = control.Account(space.warehouse, clean, again, sifted.totals, attempt=opened.attempt)
 
-    def publish(found: Counts) -> None:
-        if found.staged != accepted:
-            raise LedgerImbalance(f"the lake file {key} has {accepted} rows, but {found.staged} reached the warehouse")
-        action = replace(
+    def done_with(found: Counts) -> Action:
+        return replace(
             _action(space, opened, "redriven", left, quarantine_file),
             loaded_rows=found.loaded,
             duplicate_rows=sifted.duplicate + found.duplicate,
             clean_file=key if clean_file else None,
         )
+
+    def publish(found: Counts) -> None:
+        if found.staged != accepted:
+            raise LedgerImbalance(f"the lake file {key} has {accepted} rows, but {found.staged} reached the warehouse")
         account.record(space.loader.run_at)
         quality.record_results(space.warehouse, sifted.gates, space.loader.run_at)
-        _commit(space, opened, action, left)
+        _commit(space, opened, done_with(found), left)
 
     counts = Counts()
     with space.report.stage("load"):
@@ -148,8 +151,8 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
             counts, gate = space.loader.load_batch(clean, [clean_file], opened.batch.batch_id, publish, account)
             space.report.gates += [*sifted.gates, gate]
         else:
-            with space.warehouse.transaction():
-                publish(counts)
+            space.warehouse.transaction(partial(publish, counts))
+    space.report.entries.append(_entry_after(opened, done_with(counts), left))
     done = _outcome(opened, opened.attempt, left=left.height, still=sifted.aside)
     return replace(done, loaded=counts.loaded, duplicate=sifted.duplicate + counts.duplicate)
 
@@ -165,17 +168,26 @@ def discard(space: Workspace, selection: Selection, reason: str) -> list[Outcome
         key = each.key(each.batch.table.quarantine_prefix, f"discarded-{each.attempt}.parquet")
         space.lake.put_frame(key, each.chosen.lazy())
         written.append((each, key, *_keep_left(space, each, [each.others])))
-    with space.warehouse.transaction():
-        for each, key, left, quarantine_file in written:
-            action = replace(
-                _action(space, each, "discarded", left, quarantine_file),
-                discarded_rows=each.chosen.height,
-                discarded_file=key,
-                reason=reason,
-            )
+
+    acts = [
+        replace(
+            _action(space, each, "discarded", left, quarantine_file),
+            discarded_rows=each.chosen.height,
+            discarded_file=key,
+            reason=reason,
+        )
+        for each, key, left, quarantine_file in written
+    ]
+
+    def record() -> None:
+        for (each, _, left, _), action in zip(written, acts, strict=True):
             _record_discarded(space, each)
             _commit(space, each, action, left)
         quality.enqueue_readers(space.warehouse, space.registry, space.graph)
+
+    space.warehouse.transaction(record)
+    for (each, _, left, _), action in zip(written, acts, strict=True):
+        space.report.entries.append(_entry_after(each, action, left))
     return [
         replace(_outcome(each, each.attempt, left=left.height), discarded=each.chosen.height)
         for each, _, left, _ in written
@@ -287,20 +299,20 @@ def _action(
 
 
 def _commit(space: Workspace, opened: _Open, action: Action, left: pl.DataFrame) -> None:
-    """The batch's new state in the warehouse; part of the transaction that loads its rows.
+    """The batch's new state in the warehouse; part of the transaction that loads its rows."""
+    ledger.record(space.warehouse, _entry_after(opened, action, left))
+    quarantine.record(space.warehouse, action, quarantine.per_rule(left), since=opened.batch.since)
 
-    The ledger keeps the run that loaded the delivery: its results are what the delivery's scores count.
-    """
-    entry = replace(
+
+def _entry_after(opened: _Open, action: Action, left: pl.DataFrame) -> Entry:
+    """The ledger keeps the run that loaded the delivery: its results are what the delivery's scores count."""
+    return replace(
         opened.entry,
         loaded_rows=opened.entry.loaded_rows + action.loaded_rows,
         duplicate_rows=opened.entry.duplicate_rows + action.duplicate_rows,
         quarantined_rows=left.height,
         discarded_rows=opened.entry.discarded_rows + action.discarded_rows,
     )
-    ledger.record(space.warehouse, entry)
-    quarantine.record(space.warehouse, action, quarantine.per_rule(left), since=opened.batch.since)
-    space.report.entries.append(entry)
 
 
 def _outcome(opened: _Open, attempt: int, *, left: int, still: pl.DataFrame | None = None) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.settings import Settings
-from tasks.warehouse.base import Warehouse, WarehouseError
+from tasks.warehouse.base import Tags, Warehouse, WarehouseError
 
 
 def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
@@ -21,4 +21,4 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
     )
 
 
-__all__ = ["Warehouse", "WarehouseError", "open_warehouse"]
+__all__ = ["Tags", "Warehouse", "WarehouseError", "open_warehouse"]

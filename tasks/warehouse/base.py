@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from sql.migration import Engine, Standing
 
 Value = str | int | float | bool | None | Any
+T = TypeVar("T")
 
 
 class WarehouseError(RuntimeError):
@@ -29,10 +30,21 @@ class WarehouseBusy(WarehouseError):
     """Another process holds the warehouse."""
 
 
+@dataclass
+class Tags:
+    """On whose behalf statements run, for the query log of an engine that keeps one."""
+
+    run_id: str = ""
+    table: str = ""
+
+
 class Warehouse(ABC):
     """A connection to one warehouse; a context manager that closes it."""
 
     engine: Engine
+
+    def __init__(self) -> None:
+        self.tags = Tags()
 
     @abstractmethod
     def execute(self, statement: str, **binds: Value) -> None:
@@ -68,16 +80,20 @@ class Warehouse(ABC):
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All statements inside, or none of them."""
+    def transaction(self, work: Callable[[], T]) -> T:
+        """All statements of `work`, or none of them; returns what it returns.
+
+        Where an engine can lose a transaction through no fault of its statements, `work` is run again from its start:
+        what it changes outside the warehouse must come out the same.
+        """
         self._begin()
         try:
-            yield
+            done = work()
         except BaseException:
             self._end(commit=False)
             raise
         self._end(commit=True)
+        return done
 
     def scalar(self, statement: str, **binds: Value) -> Any:
         """The one value of a query with one row and one column."""

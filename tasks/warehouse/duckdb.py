@@ -41,6 +41,7 @@ class DuckDBWarehouse(Warehouse):
         scratch: Path | None = None,
         read_only: bool = False,
     ) -> None:
+        super().__init__()
         if path is not None and not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
         if read_only and path is not None and not path.exists():

@@ -113,31 +113,27 @@ def test_describe_plans_a_select_without_running_it(warehouse: DuckDBWarehouse) 
 
 
 def test_a_transaction_that_fails_leaves_nothing(warehouse: DuckDBWarehouse) -> None:
-    with warehouse.transaction():
-        warehouse.execute("INSERT INTO core.things (id) SELECT 1 AS id")
+    warehouse.transaction(lambda: warehouse.execute("INSERT INTO core.things (id) SELECT 1 AS id"))
 
     def fail() -> None:
-        with warehouse.transaction():
-            warehouse.execute("DELETE FROM core.things")
-            warehouse.execute("CREATE TABLE core.more (id BIGINT)")
-            warehouse.execute("INSERT INTO core.nothing (id) SELECT 2 AS id")
+        warehouse.execute("DELETE FROM core.things")
+        warehouse.execute("CREATE TABLE core.more (id BIGINT)")
+        warehouse.execute("INSERT INTO core.nothing (id) SELECT 2 AS id")
 
     with pytest.raises(WarehouseError, match="nothing"):
-        fail()
+        warehouse.transaction(fail)
     assert ids(warehouse) == [1]
     assert not warehouse.has_table("core.more")
 
 
 def test_a_transaction_that_is_interrupted_leaves_nothing_and_the_next_one_works(warehouse: DuckDBWarehouse) -> None:
     def interrupted() -> None:
-        with warehouse.transaction():
-            warehouse.execute("INSERT INTO core.things (id) SELECT 1 AS id")
-            raise KeyboardInterrupt
+        warehouse.execute("INSERT INTO core.things (id) SELECT 1 AS id")
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    with warehouse.transaction():
-        warehouse.execute("INSERT INTO core.things (id) SELECT 2 AS id")
+        warehouse.transaction(interrupted)
+    warehouse.transaction(lambda: warehouse.execute("INSERT INTO core.things (id) SELECT 2 AS id"))
     assert ids(warehouse) == [2]
 
 
