@@ -20,7 +20,7 @@ from tasks import migrate
 from tasks.migrate import Plan
 from tasks.settings import Settings
 from tasks.sources import settings_for
-from tasks.warehouse import open_warehouse
+from tasks.warehouse import open_warehouse, require_warehouse
 from tasks.workspace import Workspace, close_all, workspace
 
 REFUSED, WAITING = 1, 3
@@ -37,8 +37,7 @@ def migrate_tables(source: str, engine: Engine, *, apply: bool, as_json: bool) -
     def text(sql: str) -> str:
         return f"{render(sql, settings.environment)};"
 
-    if not settings.warehouse_file.exists():
-        raise ValueError(f"there is no warehouse at {settings.warehouse_file}; `dw run` makes one")
+    require_warehouse(settings)
     found, altered = _applied(settings) if apply else (_plan(settings), [])
     if as_json:
         sys.stdout.write(json.dumps(_body(found, altered, engine, text), indent=2) + "\n")

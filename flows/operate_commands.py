@@ -25,7 +25,7 @@ from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.status import Status
 from tasks.status import status as state_of
-from tasks.warehouse import open_warehouse
+from tasks.warehouse import has_warehouse, open_warehouse, require_warehouse
 from tasks.workspace import close_all, workspace
 
 
@@ -55,7 +55,7 @@ def backfill(source: str, first: date, last: date, name: str | None, parallel: i
     settings = settings_for(source)
     registry = Registry.read(settings.repository)
     table = str(registry[TableId("raw", TableId.parse(name).name)].table) if name else None
-    known = _status(settings, first, last) if settings.warehouse_file.exists() else None
+    known = _status(settings, first, last) if has_warehouse(settings) else None
     to_do = work.plan(settings.inbox, known, first, last, table)
     if to_do.gaps:
         show.console.print(f"No delivery at all: {days_text(to_do.gaps)}.")
@@ -157,8 +157,7 @@ _WHY = {
 def rebuild(name: str, since: date | None, source: str, max_closed_share: float | None) -> bool:
     """Restate a table and what reads it; returns whether anything failed."""
     settings = settings_for(source)
-    if not settings.warehouse_file.exists():
-        raise ValueError(f"there is no warehouse at {settings.warehouse_file}; `dw run` makes one")
+    require_warehouse(settings)
     started = time.perf_counter()
     try:
         space = workspace(settings)

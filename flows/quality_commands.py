@@ -61,12 +61,12 @@ def _read(settings: Settings, days: int, table: TableId | None) -> tuple[pl.Data
     with open_warehouse(settings, read_only=True) as warehouse:
         if not warehouse.has_table(trend.TABLE):
             raise WarehouseError(
-                f"{settings.warehouse_file} was made by an earlier version; the next `dw run` renews it"
+                f"{settings.warehouse_name} was made by an earlier version; the next `dw run` renews it"
             )
         scores, measures = scored.daily_scores(warehouse, days), trend.recorded(warehouse, days)
     if scores.is_empty():
         raise ValueError(
-            f"no delivery has been scored yet in {settings.warehouse_file}; `dw run` loads and scores them"
+            f"no delivery has been scored yet in {settings.warehouse_name}; `dw run` loads and scores them"
         )
     if table is not None:
         # What was delivered is measured before the gates and after them: rows as raw, columns as clean.

@@ -172,12 +172,11 @@ def _reading(source: str) -> Iterator[tuple[Registry, Warehouse]]:
 @contextmanager
 def _writing(source: str) -> Iterator[Workspace]:
     from tasks.sources import settings_for
-    from tasks.warehouse import WarehouseError
+    from tasks.warehouse import require_warehouse
     from tasks.workspace import Workspace
 
     settings = settings_for(source)
-    if not settings.warehouse_file.exists():
-        raise WarehouseError(f"there is no warehouse at {settings.warehouse_file}; `dw run` makes one")
+    require_warehouse(settings)
     space = Workspace.open(settings)
     try:
         # Columns that the audit tables have gained are there before anything is asked of them.

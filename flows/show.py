@@ -122,7 +122,7 @@ def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -
     stages = ", ".join(f"{name} {report.seconds[name]:.1f} s" for name in measured)
     rest = seconds - sum(report.seconds[name] for name in measured)
     console.print(f"[bold]Time[/]        {stages}, orchestration {rest:.1f} s; {seconds:.1f} s in all")
-    console.print(f"[bold]Warehouse[/]   {settings.warehouse_file}", soft_wrap=True)
+    console.print(f"[bold]Warehouse[/]   {settings.warehouse_name}", soft_wrap=True)
     console.print(f"[bold]Data Docs[/]   {docs}", soft_wrap=True)
     if report.already_loaded:
         console.print(

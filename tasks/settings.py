@@ -127,5 +127,13 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @property
+    def warehouse_name(self) -> str:
+        """Where the warehouse is, as people are told."""
+        if self.mode == "local":
+            return str(self.warehouse_file)
+        place = self.redshift_workgroup or self.redshift_cluster or self.redshift_host or self.redshift_secret
+        return f"Redshift {place}/{self.redshift_database}"
+
+    @property
     def data_docs(self) -> Path:
         return self.home / "data_docs"

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tasks.settings import Settings
 from tasks.warehouse.base import Tags, Warehouse, WarehouseError
 
+_EVERY_WAREHOUSE_HAS = "audit.load_ledger"
+
+
+def has_warehouse(settings: Settings) -> bool:
+    """Whether a run has made the warehouse."""
+    if settings.mode == "local":
+        return settings.warehouse_file.exists()
+    with open_warehouse(settings) as warehouse:
+        return warehouse.has_table(_EVERY_WAREHOUSE_HAS)
+
+
+def require_warehouse(settings: Settings) -> None:
+    """Raise WarehouseError where no run has made the warehouse."""
+    if not has_warehouse(settings):
+        raise WarehouseError(f"there is no warehouse at {settings.warehouse_name}; `dw run` makes one")
+
 
 def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
-    """Open the warehouse of the settings' mode."""
+    """Open the warehouse of the settings' mode; to read, it must be there. Only its own engine is imported."""
+    if read_only:
+        require_warehouse(settings)
+    binds = {"reporting_currency": settings.reporting_currency}
+    if settings.mode == "aws":
+        from tasks.warehouse.redshift import RedshiftWarehouse
+        from tasks.warehouse.redshift_login import connect
+
+        return RedshiftWarehouse(
+            partial(connect, settings),
+            environment=settings.environment,
+            binds=binds,
+            role=settings.redshift_role,
+            statement_timeout=settings.statement_timeout,
+        )
     from tasks.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(
         settings.warehouse_file,
         environment=settings.environment,
-        binds={"reporting_currency": settings.reporting_currency},
+        binds=binds,
         threads=settings.threads,
         memory_limit=settings.memory_limit,
         scratch=settings.scratch / "duckdb",
@@ -21,4 +53,4 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
     )
 
 
-__all__ = ["Tags", "Warehouse", "WarehouseError", "open_warehouse"]
+__all__ = ["Tags", "Warehouse", "WarehouseError", "has_warehouse", "open_warehouse", "require_warehouse"]

@@ -55,6 +55,10 @@ class Warehouse(ABC):
         """Run one query; its rows as a frame."""
 
     @abstractmethod
+    def native(self, statement: str) -> pl.DataFrame:
+        """Run one statement in the engine's own text, for the analyst at the prompt; its rows as a frame."""
+
+    @abstractmethod
     def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
         """Append Parquet files of the lake to a table, columns by name."""
 

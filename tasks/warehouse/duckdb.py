@@ -44,8 +44,6 @@ class DuckDBWarehouse(Warehouse):
         super().__init__()
         if path is not None and not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
-        if read_only and path is not None and not path.exists():
-            raise WarehouseError(f"there is no warehouse at {path}; `dw run` makes one")
         try:
             self._connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only)
         except duckdb.IOException as error:

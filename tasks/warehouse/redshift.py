@@ -1,0 +1,343 @@
+"""The warehouse on Amazon Redshift: every statement goes over the wire as it was written. The only user of its driver.
+
+A transaction that Redshift gave up (serializable isolation, error 1023) or whose connection was lost is run again from
+its start, after a growing and jittered pause; any other error is raised at once. Where the connection is lost while
+COMMIT is on its way, nobody can say whether it took place. So each transaction leaves a token in `stage.commit_token`;
+the next try locks that table, which waits until the lost session is gone, and does not run what is committed already.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import struct
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+import polars as pl
+import redshift_connector
+from redshift_connector.error import DatabaseError, InterfaceError, OperationalError
+
+from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
+from sql.dialect import to_redshift
+from sql.migration import Engine, Standing, reported
+from tasks.lake import LakeFile
+from tasks.warehouse.base import Value, Warehouse, WarehouseError
+
+T = TypeVar("T")
+Connect = Callable[[], redshift_connector.Connection]
+
+TOKENS = f"{STAGE_SCHEMA}.commit_token"
+_KEPT = timedelta(days=1)
+# The protocol counts the parameters of a statement in 16 bits; a third of that keeps statements readable in a log.
+_MOST_BINDS = 10_000
+_COLUMNS = (
+    "SELECT table_schema, table_name, column_name, is_nullable, data_type, character_maximum_length, "
+    "numeric_precision, numeric_scale FROM information_schema.columns "
+    "WHERE table_schema = :schema ORDER BY table_schema, table_name, ordinal_position"
+)
+# Text literals, quoted names and comments are matched too, so that a `:word` inside one is no bind.
+_BIND = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|/\*.*?\*/|--[^\n]*|(?<!:):([A-Za-z_]\w*)", re.DOTALL)
+_LOST = ("connection is closed", "communication error", "BrokenPipe", "connection time out")
+_TYPES: dict[int, pl.DataType] = {
+    16: pl.Boolean(),
+    20: pl.Int64(),
+    21: pl.Int16(),
+    23: pl.Int32(),
+    25: pl.String(),
+    700: pl.Float32(),
+    701: pl.Float64(),
+    1042: pl.String(),
+    1043: pl.String(),
+    1082: pl.Date(),
+    1114: pl.Datetime("us"),
+}
+_NUMERIC = 1700
+
+
+class Interrupted(WarehouseError):
+    """A statement that failed through no fault of its own; `lost`: the connection went with it."""
+
+    def __init__(self, message: str, statement: str = "", *, lost: bool) -> None:
+        super().__init__(message, statement)
+        self.lost = lost
+
+
+class RedshiftWarehouse(Warehouse):
+    """Connects when it is first asked, and again after a loss; `role` is the IAM role of COPY and UNLOAD."""
+
+    engine: Engine = "redshift"
+
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        environment: str = "",
+        binds: Mapping[str, Value] | None = None,
+        role: str = "default",
+        query_group: str = "warehouse",
+        statement_timeout: int = 3600,
+        tries: int = 6,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__()
+        self._connect, self._environment, self._binds = connect, environment, dict(binds or {})
+        self._role = role if role == "default" else _literal(role)
+        self._settings = (
+            f"SET query_group TO {_literal(query_group)}",
+            f"SET statement_timeout TO {int(statement_timeout) * 1000}",
+        )
+        self._tries, self._sleep = tries, sleep
+        self._connection: redshift_connector.Connection | None = None
+        self._in_transaction = self._has_tokens = False
+
+    def execute(self, statement: str, **binds: Value) -> None:
+        self._run(self._text(statement), binds)
+
+    def query(self, statement: str, **binds: Value) -> pl.DataFrame:
+        text = self._text(statement)
+        if self._in_transaction:
+            return self._rows(text, binds)
+        return self._again_and_again(lambda: self._rows(text, binds))
+
+    def native(self, statement: str) -> pl.DataFrame:
+        self._run("BEGIN READ ONLY", {})
+        self._in_transaction = True
+        try:
+            return self._answer(self._send(statement, (), style="qmark"), statement)
+        finally:
+            self._give_up(broken=False)
+
+    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[LakeFile]) -> None:
+        # COPY takes the columns of Parquet files by their places: the files have them in the contract's order.
+        for file in files:
+            source = f"FROM {_literal(file.uri)} IAM_ROLE {self._role} FORMAT AS PARQUET MANIFEST"
+            self._run(f"COPY {self._physical(table)} {source}", {})
+
+    def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
+        if not rows:
+            return
+        names = ", ".join(f'"{c}"' for c in columns)
+        insert = f"INSERT INTO {self._physical(table)} ({names}) VALUES "
+        one, most = f"({', '.join('?' * len(columns))})", _MOST_BINDS // len(columns)
+        for some in (rows[at : at + most] for at in range(0, len(rows), most)):
+            values = [row.get(c) for row in some for c in columns]
+            self._send(insert + ", ".join([one] * len(some)), values, style="qmark")
+
+    def has_table(self, table: str) -> bool:
+        schema, _, name = table.rpartition(".")
+        found = self.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema AND table_name = :name",
+            schema=physical_schema(schema, self._environment),
+            name=name,
+        )
+        return found.height > 0
+
+    def columns(self) -> dict[str, dict[str, Standing]]:
+        found: dict[str, dict[str, Standing]] = {}
+        for schema in (*LAYERS, STAGE_SCHEMA):
+            physical = physical_schema(schema, self._environment)
+            for _, table, column, nullable, *type_ in self.query(_COLUMNS, schema=physical).iter_rows():
+                stands = Standing(reported(*type_), nullable == "YES")
+                found.setdefault(f"{schema}.{table}", {})[column] = stands
+        found.pop(TOKENS, None)
+        return found
+
+    def transaction(self, work: Callable[[], T]) -> T:
+        in_doubt: tuple[str, T] | None = None
+        for pause in self._pauses():
+            token, committing = uuid.uuid4().hex, False
+            try:
+                self._ensure_tokens()
+                self._begin()
+                if in_doubt and self._is_committed(in_doubt[0]):
+                    self._end(commit=False)
+                    return in_doubt[1]
+                done = work()
+                self.insert_rows(TOKENS, ["token", "created_at"], [{"token": token, "created_at": _now()}])
+                committing = True
+                self._end(commit=True)
+                return done
+            except Interrupted as error:
+                self._give_up(broken=error.lost)
+                if error.lost:
+                    # Without COMMIT on its way the server rolls back, and an earlier doubt was settled under the lock.
+                    in_doubt = (token, done) if committing else in_doubt
+                if pause is None:
+                    raise
+                self._sleep(pause)
+            except WarehouseError:
+                self._give_up(broken=False)
+                raise
+            except BaseException:
+                # An answer may still be on its way: the connection is of no use any more, and the server rolls back.
+                self._give_up(broken=True)
+                raise
+        raise AssertionError("the last pause raises")
+
+    def close(self) -> None:
+        self._give_up(broken=True)
+
+    def _begin(self) -> None:
+        self._run("BEGIN", {})
+        self._in_transaction = True
+
+    def _end(self, *, commit: bool) -> None:
+        self._run("COMMIT" if commit else "ROLLBACK", {})
+        self._in_transaction = False
+
+    def _give_up(self, *, broken: bool) -> None:
+        """Leave a transaction, by ROLLBACK or, where the connection is broken, with it."""
+        if self._in_transaction and not broken:
+            try:
+                self._end(commit=False)
+            except WarehouseError:
+                broken = True
+        self._in_transaction = False
+        if broken and self._connection is not None:
+            connection, self._connection = self._connection, None
+            # It may be closed already, which is what is wanted.
+            with suppress(InterfaceError, OSError):
+                connection.close()
+
+    def _pauses(self) -> Iterator[float | None]:
+        """Seconds to wait after each try that fails; None after the last."""
+        for n in range(self._tries - 1):
+            yield random.uniform(0.5, 1.0) * min(30.0, 0.5 * 2.0**n)
+        yield None
+
+    def _again_and_again(self, read: Callable[[], T]) -> T:
+        for pause in self._pauses():
+            try:
+                return read()
+            except Interrupted as error:
+                self._give_up(broken=error.lost)
+                if pause is None:
+                    raise
+                self._sleep(pause)
+        raise AssertionError("the last pause raises")
+
+    def _ensure_tokens(self) -> None:
+        if self._has_tokens:
+            return
+        table = self._physical(TOKENS)
+        self._run(f"CREATE SCHEMA IF NOT EXISTS {table.partition('.')[0]}", {})
+        self._run(f"CREATE TABLE IF NOT EXISTS {table} (token VARCHAR(32) NOT NULL, created_at TIMESTAMP NOT NULL)", {})
+        self._run(f"DELETE FROM {table} WHERE created_at < :before", {"before": _now() - _KEPT})
+        self._has_tokens = True
+
+    def _is_committed(self, token: str) -> bool:
+        # The lock waits for the session that was lost, should the server still be at its COMMIT.
+        table = self._physical(TOKENS)
+        self._run(f"LOCK {table}", {})
+        found = self._rows(f"SELECT token FROM {table} WHERE token = :token", {"token": token})
+        return found.height > 0
+
+    def _physical(self, table: str) -> str:
+        schema, _, name = table.partition(".")
+        return f'"{physical_schema(schema, self._environment)}"."{name}"'
+
+    def _text(self, statement: str) -> str:
+        return to_redshift(statement, self._environment)
+
+    def _tagged(self, text: str) -> str:
+        """The statement behind a comment that the query log keeps: who ran it, for which table."""
+        run, table = self.tags.run_id, self.tags.table
+        if not (run or table):
+            return text
+        return f"/* warehouse run={re.sub(r'[^0-9a-z]', '', run)} table={re.sub(r'[^0-9a-z_.]', '', table)} */ {text}"
+
+    def _run(self, text: str, binds: Mapping[str, Value]) -> redshift_connector.Cursor:
+        known = {**self._binds, **binds}
+        used = {name for name in _BIND.findall(text) if name}
+        if missing := used - known.keys():
+            raise WarehouseError(f"no value is given for :{', :'.join(sorted(missing))}", text)
+        return self._send(text, {name: known[name] for name in used}, style="named")
+
+    def _send(
+        self, text: str, values: Mapping[str, Value] | Sequence[Value], *, style: Literal["named", "qmark"]
+    ) -> redshift_connector.Cursor:
+        try:
+            cursor = self._open().cursor()
+            cursor.paramstyle = style
+            cursor.execute(self._tagged(text), values or None)
+        except (DatabaseError, InterfaceError, OSError, struct.error) as error:
+            raise told(error, text) from error
+        return cursor
+
+    def _rows(self, text: str, binds: Mapping[str, Value]) -> pl.DataFrame:
+        return self._answer(self._run(text, binds), text)
+
+    def _answer(self, cursor: redshift_connector.Cursor, text: str) -> pl.DataFrame:
+        described = cursor.ps["row_desc"] if cursor.ps else []
+        if not described:
+            return pl.DataFrame()
+        try:
+            rows = cursor.fetchall()
+        except (DatabaseError, InterfaceError, OSError, struct.error) as error:
+            raise told(error, text) from error
+        names = _distinct([_plain(field["label"]) for field in described])
+        schema = {name: _type(field, n, rows) for n, (name, field) in enumerate(zip(names, described, strict=True))}
+        return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+    def _open(self) -> redshift_connector.Connection:
+        if self._connection is None:
+            connection = self._connect()
+            connection.autocommit = True  # BEGIN and COMMIT are ours to send
+            self._connection = connection
+            for setting in self._settings:
+                connection.cursor().execute(setting)
+        return self._connection
+
+
+def told(error: Exception, text: str) -> WarehouseError:
+    """The driver's error as ours: what the server said, and Interrupted where the statement is worth another try."""
+    answer = error.args[0] if error.args else ""
+    if isinstance(answer, dict):
+        code, message = str(answer.get("C", "")), " ".join(str(answer.get("M", "")).split())
+        detail = " ".join(str(answer.get("D", "")).split())
+        shown = f"{message}{f' ({detail})' if detail else ''} [SQLSTATE {code}]"[:600]
+        if code.startswith("08") or code in ("57P01", "57P02", "57P03"):
+            return Interrupted(shown, text, lost=True)
+        if code in ("40001", "40P01") or re.match(r"(ERROR:\s*)?1023\b", message):
+            return Interrupted(shown, text, lost=False)
+        return WarehouseError(shown, text)
+    shown = " ".join(str(part) for part in error.args)[:600]
+    if isinstance(error, OSError | struct.error | OperationalError) or any(word in shown for word in _LOST):
+        return Interrupted(f"the connection to Redshift was lost: {shown}", text, lost=True)
+    return WarehouseError(shown, text)
+
+
+def _type(field: Mapping[str, Any], place: int, rows: Sequence[Sequence[Any]]) -> pl.DataType:
+    if field["type_oid"] != _NUMERIC:
+        return _TYPES.get(field["type_oid"], pl.String())
+    modifier = field["type_modifier"]
+    if modifier >= 4:
+        return pl.Decimal((modifier - 4) >> 16, (modifier - 4) & 0xFFFF)
+    scales = [-row[place].as_tuple().exponent for row in rows if row[place] is not None]
+    return pl.Decimal(38, max([0, *scales]))
+
+
+def _plain(label: bytes | str) -> str:
+    return label.decode() if isinstance(label, bytes) else label
+
+
+def _distinct(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return out
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
