@@ -77,17 +77,17 @@ def show(
     """Show open rows: what was delivered, which rules it breaks, and where it stands. Personal data is masked."""
     from flows.show import console
     from tasks import quarantine
-    from tasks.lake import FolderLake
+    from tasks.lake import open_lake
     from tasks.sources import settings_for
 
     with _reading(source) as (registry, warehouse):
         selection = _selection(registry, warehouse, table, rule, batch)
         found = selection.batches(warehouse)
-    lake, shown, fitting = FolderLake(settings_for(source).lake), 0, 0
+    lake, shown, fitting = open_lake(settings_for(source)), 0, 0
     for each in found:
         raw, clean = registry[each.table], quarantine.clean_of(registry, each.table)
         meaning = quarantine.descriptions(raw, clean)
-        rows = quarantine.read(lake.path(each.file_path)).filter(selection.rows)
+        rows = quarantine.read(lake.file(each.file_path)).filter(selection.rows)
         samples = quarantine.samples(rows.head(limit - shown), raw, clean)
         for row in samples.iter_rows(named=True):
             where = f"{each.label}:{row['source_line']}"

@@ -15,7 +15,7 @@ from expectations.predicates import split
 from expectations.rules import Rule, rules_of
 from tasks import control, quarantine
 from tasks.batches import Batch
-from tasks.lake import FolderLake, batch_key
+from tasks.lake import Lake, LakeFile, batch_key
 from tasks.load import checked_in_warehouse
 from tasks.preprocess import BROKEN_TYPES, blank_to_null, duplicate_lines, to_clean
 from tasks.reading import LINE, Delivered, read_delivered
@@ -33,8 +33,8 @@ class Cleaned:
     accepted: int
     duplicate: int
     quarantined: int
-    clean_file: Path
-    quarantine_file: Path | None
+    clean_file: LakeFile
+    quarantine_file: LakeFile | None
     broken_rules: dict[str, int]
     ignored_columns: tuple[str, ...]
     absent_columns: tuple[str, ...]
@@ -57,7 +57,7 @@ class Sifted:
 
 
 def clean_batch(
-    batch: Batch, clean: Contract, *, lake: FolderLake, gate: Gate, scratch: Path, timezone: str, run_id: str
+    batch: Batch, clean: Contract, *, lake: Lake, gate: Gate, scratch: Path, timezone: str, run_id: str
 ) -> Cleaned:
     """Take one batch from the inbox to the clean layer; raise UnreadableFile or GateBlocked when it cannot go on.
 
@@ -74,7 +74,7 @@ def clean_batch(
         )
         key = batch_key(raw.table.quarantine_prefix, delivery, batch_id, "rows.parquet")
         aside = lake.put_rows(key, sifted.aside)
-        written = pl.scan_parquet(clean_file).select(pl.len()).collect().item()
+        written = clean_file.scan().select(pl.len()).collect().item()
         return Cleaned(
             batch=batch,
             delivered=count(delivered),

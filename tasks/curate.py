@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 
@@ -15,7 +14,7 @@ from sql.dialect import to_redshift
 from sql.graph import Graph
 from sql.increment import scoped
 from tasks import ledger, quarantine
-from tasks.lake import FolderLake, batch_key
+from tasks.lake import Lake, LakeFile, batch_key
 from tasks.warehouse import Warehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
@@ -26,11 +25,11 @@ def transform(
     *,
     registry: Registry,
     graph: Graph,
-    lake: FolderLake,
+    lake: Lake,
     warehouse: Warehouse,
     delivery: date,
     run: str,
-) -> Path:
+) -> LakeFile:
     """Compute the rows of the taken keys of a curated table from the lake and write them there; returns the file.
 
     Reads the batches that the ledger calls loaded, so that a file which no transaction published does not count; of
@@ -59,12 +58,13 @@ def _published_by(table: TableId, warehouse: Warehouse) -> set[str]:
     return set(warehouse.query(statement, table_name=str(table)).get_column("run_id"))
 
 
-def _files(source: Contract, lake: FolderLake, warehouse: Warehouse) -> list[Path]:
+def _files(source: Contract, lake: Lake, warehouse: Warehouse) -> list[LakeFile]:
     # The ledger knows the clean table by the raw table whose file came.
     raw = str(TableId("raw", source.table.name))
     batches = ledger.loaded_batches_of(warehouse, raw)
-    paths = [lake.path(batch_key(source.table.lake_prefix, day, batch, "rows.parquet")) for batch, day in batches]
-    return [p for p in paths if p.exists()] + [lake.path(key) for key in quarantine.redriven_files(warehouse, raw)]
+    keys = [batch_key(source.table.lake_prefix, day, batch, "rows.parquet") for batch, day in batches]
+    keys = [key for key in keys if lake.exists(key)] + quarantine.redriven_files(warehouse, raw)
+    return [lake.file(key) for key in keys]
 
 
 def _latest(source: Contract, lake_view: str, wanted: str) -> str:

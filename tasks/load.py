@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,6 +19,7 @@ from sql import ddl, merge, restate
 from sql.graph import Graph
 from sql.reconcile import Check
 from tasks import migrate, reconcile
+from tasks.lake import LakeFile
 from tasks.quality import record_results
 from tasks.warehouse import Tags, Warehouse
 
@@ -134,7 +134,7 @@ class Loader:
     def load_batch(
         self,
         contract: Contract,
-        files: Sequence[Path],
+        files: Sequence[LakeFile],
         batch_id: str,
         on_publish: Callable[[Counts], None],
         watch: Watch = NO_WATCH,
@@ -223,11 +223,11 @@ class Loader:
         self.warehouse.transaction(take)
         return self.warehouse.query(f"SELECT * FROM {table.taken}")
 
-    def publish_curated(self, table: TableId, file: Path) -> tuple[Counts, tuple[GateResult, ...]]:
+    def publish_curated(self, table: TableId, file: LakeFile) -> tuple[Counts, tuple[GateResult, ...]]:
         """Publish the file that a lake transform wrote for the taken keys of a curated table; it is gated as a file."""
         contract = self.registry[table]
         started = time.perf_counter()
-        frame = pl.scan_parquet(file)
+        frame = file.scan()
         of_file = self.gate().check_frame(
             contract, frame, run_id=self.run_id, batch_id="", only=lambda rule: not rule.needs_warehouse
         )

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
@@ -27,6 +26,7 @@ from expectations.masking import REDACTED, masked
 from expectations.predicates import rule_columns
 from expectations.rules import rules_of
 from tasks.batches import Batch
+from tasks.lake import LakeFile
 from tasks.ledger import LedgerImbalance
 from tasks.preprocess import SHARED
 from tasks.reading import LINE
@@ -75,9 +75,9 @@ def quarantined(
     return rows.with_columns(pl.lit(v).alias(k) for k, v in origin.items()).select(SCHEMA.names()).cast(SCHEMA)
 
 
-def read(path: Path) -> pl.DataFrame:
+def read(file: LakeFile) -> pl.DataFrame:
     """The rows of one quarantine file; files from before `observed` and `attempt` read as a first attempt."""
-    rows = pl.scan_parquet(path, schema=SCHEMA, missing_columns="insert").collect()
+    rows = pl.scan_parquet(list(file.paths()), schema=SCHEMA, missing_columns="insert").collect()
     return rows.with_columns(pl.col("attempt").fill_null(FIRST))
 
 

@@ -125,7 +125,7 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
         # A try that was never committed may have left such a file.
         space.lake.remove(key)
         clean_file = space.lake.put_frame(key, sifted.accepted) if passed else None
-        accepted = pl.scan_parquet(clean_file).select(pl.len()).collect().item() if clean_file else 0
+        accepted = clean_file.scan().select(pl.len()).collect().item() if clean_file else 0
     left, quarantine_file = _keep_left(space, opened, [opened.others, sifted.aside])
     account = control.Account(space.warehouse, clean, again, sifted.totals, attempt=opened.attempt)
 
@@ -209,12 +209,11 @@ def _record_discarded(space: Workspace, each: _Open) -> None:
 def _open(space: Workspace, batch: OpenBatch, selection: Selection) -> _Open:
     """The rows of a batch; raise CannotRedrive if file, ledger and audit.quarantine do not say the same."""
     entry = ledger.entry_of(space.warehouse, batch.batch_id)
-    path = space.lake.path(batch.file_path)
     if entry is None:
         raise CannotRedrive(f"{ledger.TABLE} has no batch {batch.batch_id}, but {quarantine.OPEN} has rows of it")
-    if not path.exists():
+    if not space.lake.exists(batch.file_path):
         raise CannotRedrive(f"the file that holds its rows is gone from the lake: {batch.file_path}")
-    rows = quarantine.read(path)
+    rows = quarantine.read(space.lake.file(batch.file_path))
     if rows.height != entry.quarantined_rows or quarantine.per_rule(rows) != dict(batch.rules):
         raise CannotRedrive(
             f"{batch.file_path} holds {rows.height} rows, but {ledger.TABLE} and {quarantine.OPEN} know of "
@@ -249,10 +248,9 @@ def _chosen_lines(space: Workspace, opened: _Open, raw: Contract) -> Iterator[tu
 
 def _delivered_file(space: Workspace, opened: _Open, raw: Contract) -> Batch:
     entry, key = opened.entry, opened.key(raw.table.lake_prefix, opened.entry.file_name)
-    path = space.lake.path(key)
-    if not path.exists():
+    if not space.lake.exists(key):
         raise CannotRedrive(f"the file as delivered is gone from the raw layer of the lake: {key}; deliver it again")
-    batch = batch_of(raw, entry.delivery_date, path)
+    batch = batch_of(raw, entry.delivery_date, space.lake.file(key).path())
     if batch.batch_id != entry.batch_id:
         raise CannotRedrive(f"{key} is not the file that was delivered: its bytes are others than the ledger knows")
     return batch

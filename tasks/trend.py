@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,6 +18,7 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.baseline import days_before, judge
 from tasks.batches import Batch
+from tasks.lake import LakeFile
 from tasks.settings import Settings
 from tasks.warehouse import Warehouse
 
@@ -41,7 +41,7 @@ _FLOOR = (
 _ONLY_HIGH = pl.col("measure").is_in(["null_share", "age_hours"])
 
 
-def record_profile(warehouse: Warehouse, settings: Settings, clean: Contract, batch: Batch, file: Path) -> None:
+def record_profile(warehouse: Warehouse, settings: Settings, clean: Contract, batch: Batch, file: LakeFile) -> None:
     """Count the gaps of a clean batch's optional columns and find its newest instant, in one pass over the file.
 
     What lies after the end of the delivery day is a fault of some clock, and no news. Call it inside the transaction
@@ -54,7 +54,7 @@ def record_profile(warehouse: Warehouse, settings: Settings, clean: Contract, ba
     if newest is not None:
         limit = batch.delivery if is_date else settings.day_end(batch.delivery)
         wanted.append(pl.col(newest).filter(pl.col(newest) <= limit).max().alias("newest"))
-    (found,) = pl.scan_parquet(file).select(wanted).collect(engine="streaming").to_dicts()
+    (found,) = file.scan().select(wanted).collect(engine="streaming").to_dicts()
     latest = found.get("newest")
     if latest is not None and is_date:
         latest = settings.day_end(latest)

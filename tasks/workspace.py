@@ -16,7 +16,7 @@ from contracts.registry import Registry
 from sql.graph import Graph
 from sql.reconcile import Check, read_checks
 from tasks.batches import Inbox
-from tasks.lake import FolderLake
+from tasks.lake import Lake, open_lake
 from tasks.load import Loader
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -48,8 +48,8 @@ class Workspace:
         return cls(settings, registry, Graph.read(settings.repository, registry))
 
     @cached_property
-    def lake(self) -> FolderLake:
-        return FolderLake(self.settings.lake)
+    def lake(self) -> Lake:
+        return open_lake(self.settings)
 
     @cached_property
     def warehouse(self) -> Warehouse:

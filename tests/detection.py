@@ -73,10 +73,10 @@ def _not_loaded(space: Workspace, file: str, batch_id: str, delivered: int) -> p
     first = 2 if ".csv" in file else 1
     lines = pl.DataFrame({"line": pl.int_range(first, first + delivered, eager=True)})
     loaded = space.warehouse.query(f"SELECT source_line AS line FROM {clean} WHERE batch_id = :batch", batch=batch_id)
-    path = space.lake.path(batch_key(raw.quarantine_prefix, batch.delivery, batch_id, "rows.parquet"))
+    key = batch_key(raw.quarantine_prefix, batch.delivery, batch_id, "rows.parquet")
     aside = pl.DataFrame(schema={"line": pl.Int64, "rules": pl.List(pl.String)})
-    if path.exists():
-        aside = pl.read_parquet(path).select(line="source_line", rules="rule_ids")
+    if space.lake.exists(key):
+        aside = space.lake.file(key).scan().collect().select(line="source_line", rules="rule_ids")
     rest = lines.join(loaded, on="line", how="anti").join(aside, on="line", how="left")
     is_aside = pl.col("rules").is_not_null()
     return rest.select(

@@ -14,6 +14,7 @@ from small_shop import load_day, tables
 
 from contracts.registry import REPOSITORY
 from tasks import quarantine, redrive
+from tasks.lake import LakeFile
 from tasks.quarantine import Selection
 from tasks.redrive import Outcome
 from tasks.settings import Settings
@@ -119,7 +120,7 @@ class House:
     def open_rows(self) -> pl.DataFrame:
         """The rows in the files that are open."""
         paths = {path for path, _ in self.rows("audit.quarantine", "file_path", "rule_id")}
-        files = [quarantine.read(self.home / "lake" / path) for path in sorted(paths)]
+        files = [quarantine.read(LakeFile.local(self.home / "lake" / path)) for path in sorted(paths)]
         return pl.concat([pl.DataFrame(schema=quarantine.SCHEMA), *files]).sort("batch_id", "source_line")
 
     def everything(self) -> tuple[dict[str, list[Any]], dict[str, str]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import polars as pl
 
 from sql.migration import Engine, Standing
+from tasks.lake import LakeFile
 
 Value = str | int | float | bool | None | Any
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Warehouse(ABC):
         """Run one statement in the engine's own text, for the analyst at the prompt; its rows as a frame."""
 
     @abstractmethod
-    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
+    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[LakeFile]) -> None:
         """Append Parquet files of the lake to a table, columns by name."""
 
     @abstractmethod

@@ -14,6 +14,7 @@ from contracts.model import Contract
 from sql import ddl
 from sql.dialect import SESSION, to_duckdb
 from sql.migration import Engine, Standing, reported
+from tasks.lake import LakeFile
 from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError
 
 _COLUMNS = (
@@ -69,13 +70,13 @@ class DuckDBWarehouse(Warehouse):
         text = self._transpiled(statement)
         return self._frame(text, self._used(text, binds))
 
-    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
+    def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[LakeFile]) -> None:
         if not files:
             return
         names = ", ".join(f'"{c}"' for c in columns)
         insert = self._transpiled(f"INSERT INTO {table} ({names}) SELECT {names} FROM lake_files")
         # The one thing that SQL text cannot say portably is "these files": DuckDB's reader stands in for COPY.
-        self._native(insert.replace("lake_files", "read_parquet($files)"), {"files": [str(f) for f in files]})
+        self._native(insert.replace("lake_files", "read_parquet($files)"), {"files": _paths(files)})
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
         if not rows:
@@ -118,7 +119,7 @@ class DuckDBWarehouse(Warehouse):
             raise WarehouseError(f"one query at a time; here are {found}", statement)
         return self._frame(statement, {})
 
-    def view_parquet(self, name: str, files: Sequence[Path], contract: Contract) -> None:
+    def view_parquet(self, name: str, files: Sequence[LakeFile], contract: Contract) -> None:
         """Show Parquet files of the lake as a view of the contract's columns; a file from before a column has NULL."""
         schema = name.partition(".")[0]
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -127,7 +128,7 @@ class DuckDBWarehouse(Warehouse):
             return
         # No file may have the newest column yet: an empty table stands in for one that has all.
         self.execute(ddl.create_table(contract, name=f"{name}__columns", nullable=contract.names))
-        paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
+        paths = ", ".join("'" + f.replace("'", "''") + "'" for f in _paths(files))
         self._native(
             f"CREATE VIEW {name} AS SELECT * FROM {name}__columns "
             f"UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], union_by_name = true)",
@@ -181,6 +182,10 @@ class DuckDBWarehouse(Warehouse):
             self._connection.execute(text, binds)
         except duckdb.Error as error:
             raise WarehouseError(" ".join(str(error).split())[:600], text) from error
+
+
+def _paths(files: Sequence[LakeFile]) -> list[str]:
+    return [str(path) for file in files for path in file.paths()]
 
 
 def _binds(text: str) -> set[str]:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hand_made import DAY, SHARED_COLUMNS, contract, deliver
 from hypothesis import given, settings
@@ -93,14 +92,14 @@ def place(tmp_path: Path) -> Place:
 
 
 def rows(cleaned: Cleaned, *columns: str) -> list[tuple[Any, ...]]:
-    return pl.read_parquet(cleaned.clean_file).sort("source_line").select(columns).rows()
+    return cleaned.clean_file.scan().collect().sort("source_line").select(columns).rows()
 
 
 def aside(cleaned: Cleaned) -> dict[int, tuple[list[str], str]]:
     """Line to rule ids (without the table) and payload of every row in the quarantine file."""
     if cleaned.quarantine_file is None:
         return {}
-    found = pl.read_parquet(cleaned.quarantine_file)
+    found = cleaned.quarantine_file.scan().collect()
     assert set(found.get_column("batch_id")) == {cleaned.batch.batch_id}
     return {line: (rules, text) for line, rules, text in found.select("source_line", "rule_ids", "payload").iter_rows()}
 
@@ -108,7 +107,7 @@ def aside(cleaned: Cleaned) -> dict[int, tuple[list[str], str]]:
 def observed(cleaned: Cleaned) -> dict[int, list[str]]:
     """Line to the values that broke its rules, one text per rule."""
     assert cleaned.quarantine_file is not None
-    found = pl.read_parquet(cleaned.quarantine_file)
+    found = cleaned.quarantine_file.scan().collect()
     assert (found.get_column("rule_ids").list.len() == found.get_column("observed").list.len()).all()
     return dict(found.select("source_line", "observed").iter_rows())
 
@@ -116,7 +115,7 @@ def observed(cleaned: Cleaned) -> dict[int, list[str]]:
 def balance(cleaned: Cleaned) -> tuple[int, int, int, int]:
     """Delivered, accepted, duplicate, quarantined; and the files hold as many rows as they say."""
     assert cleaned.delivered == cleaned.accepted + cleaned.duplicate + cleaned.quarantined
-    assert pl.read_parquet(cleaned.clean_file).height == cleaned.accepted
+    assert cleaned.clean_file.scan().collect().height == cleaned.accepted
     assert len(aside(cleaned)) == cleaned.quarantined
     return cleaned.delivered, cleaned.accepted, cleaned.duplicate, cleaned.quarantined
 
@@ -225,7 +224,7 @@ def test_a_row_in_quarantine_is_no_duplicate_of_a_good_one(place: Place) -> None
 def test_a_file_without_a_good_row_still_balances(place: Place, content: str, delivered: int, quarantined: int) -> None:
     cleaned = place.take(HEADER + content)
     assert balance(cleaned) == (delivered, 0, 0, quarantined)
-    assert pl.read_parquet(cleaned.clean_file).columns == list(place.clean.names)
+    assert cleaned.clean_file.scan().collect().columns == list(place.clean.names)
 
 
 def test_columns_that_the_contract_does_not_have_are_told(place: Place) -> None:

@@ -39,31 +39,31 @@ def test_a_key_says_table_day_batch_and_name() -> None:
 
 def test_frames_text_and_files_are_read_back_as_written(lake: FolderLake, tmp_path: Path) -> None:
     frame = pl.DataFrame({"id": [1, 2], "name": ["a", None]})
-    assert pl.read_parquet(lake.put_frame(KEY, frame.lazy())).equals(frame)
-    assert lake.put_text("note.json", "{é}").read_text(encoding="utf-8") == "{é}"
+    assert lake.put_frame(KEY, frame.lazy()).scan().collect().equals(frame)
+    assert lake.put_text("note.json", "{é}").path().read_text(encoding="utf-8") == "{é}"
     source = tmp_path / "source.bin"
     source.write_bytes(b"\x00\xff")
-    assert lake.put_file("copy.bin", source).read_bytes() == b"\x00\xff"
-    assert lake.path("copy.bin") == lake.root / "copy.bin"
+    assert lake.put_file("copy.bin", source).path().read_bytes() == b"\x00\xff"
+    assert lake.file("copy.bin").paths() == (lake.root / "copy.bin",)
 
 
 def test_a_write_that_fails_leaves_nothing_visible(lake: FolderLake) -> None:
     with pytest.raises(RuntimeError, match="no more rows"):
         lake.put_frame(KEY, failing())
-    assert not lake.path(KEY).exists()
+    assert not lake.exists(KEY)
     assert list(lake.root.rglob("*.parquet")) == []
 
 
 def test_a_write_that_fails_leaves_the_earlier_file_as_it_was(lake: FolderLake) -> None:
     lake.put_frame(KEY, pl.LazyFrame({"id": [7]}))
-    before = lake.path(KEY).read_bytes()
+    before = lake.file(KEY).path().read_bytes()
     with pytest.raises(RuntimeError, match="no more rows"):
         lake.put_frame(KEY, failing())
-    assert lake.path(KEY).read_bytes() == before
+    assert lake.file(KEY).path().read_bytes() == before
 
 
 def test_what_a_killed_write_left_behind_does_not_count_and_is_overwritten(lake: FolderLake) -> None:
-    part = lake.path(KEY).with_name(".rows.parquet.part")
+    part = (lake.root / KEY).with_name(".rows.parquet.part")
     part.parent.mkdir(parents=True)
     part.write_bytes(b"half a file")
     assert list(lake.root.rglob("*.parquet")) == []
@@ -73,8 +73,8 @@ def test_what_a_killed_write_left_behind_does_not_count_and_is_overwritten(lake:
 
 def test_the_same_write_twice_leaves_the_same_bytes(lake: FolderLake) -> None:
     frame = pl.LazyFrame({"id": list(range(1000)), "name": ["a"] * 1000})
-    first = lake.put_frame(KEY, frame).read_bytes()
-    assert lake.put_frame(KEY, frame).read_bytes() == first
+    first = lake.put_frame(KEY, frame).path().read_bytes()
+    assert lake.put_frame(KEY, frame).path().read_bytes() == first
     assert files(lake) == [KEY]
 
 
@@ -86,7 +86,7 @@ def test_what_is_removed_is_gone_and_may_be_removed_again(lake: FolderLake) -> N
 
 
 def test_where_there_are_no_rows_nothing_stays_of_an_earlier_try(lake: FolderLake) -> None:
-    assert lake.put_rows(KEY, pl.DataFrame({"id": [1]})) == lake.path(KEY)
+    assert lake.put_rows(KEY, pl.DataFrame({"id": [1]})) == lake.file(KEY)
     assert lake.put_rows(KEY, pl.DataFrame({"id": []})) is None
     assert files(lake) == []
 
@@ -95,7 +95,7 @@ def test_batches_that_are_not_kept_go_with_all_their_files(lake: FolderLake) -> 
     table = TableId("clean", "things")
     for batch in ("b1", "b2", "b3"):
         lake.put_text(batch_key(table.lake_prefix, date(2026, 1, 5), batch, "rows.parquet"), batch)
-    lake.path(KEY).with_name(".rows.parquet.part").write_text("b1, broken off")
+    (lake.root / KEY).with_name(".rows.parquet.part").write_text("b1, broken off")
     lake.put_text(KEY.replace("things", "others"), "b1")
     lake.drop_batches(table, keep={"b2", "b4"})
     assert files(lake) == [KEY.replace("things", "others"), KEY.replace("b1", "b2")]

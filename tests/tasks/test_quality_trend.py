@@ -17,6 +17,7 @@ from contracts.registry import Registry
 from sql import ddl
 from tasks import trend
 from tasks.batches import Batch
+from tasks.lake import LakeFile
 from tasks.settings import Settings
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
@@ -319,7 +320,7 @@ def profiled(
     pl.DataFrame({"id": [str(n) for n in range(rows)], **frame, **shared}).write_parquet(file)
     batch = Batch(raw_things(folder), DAY, folder / "things.csv", "hash", 1)
     for _ in range(2):
-        trend.record_profile(warehouse, SETTINGS, clean, batch, file)
+        trend.record_profile(warehouse, SETTINGS, clean, batch, LakeFile.local(file))
     found = warehouse.query(
         "SELECT column_name, row_count, null_count, newest_at FROM audit.column_profile WHERE row_count >= 0 "
         "AND column_name NOT IN ('row_hash', 'delivery_date', 'batch_id', 'source_line') ORDER BY column_name"

@@ -11,6 +11,7 @@ from hand_made import deliver, raw_things
 
 from tasks import quarantine
 from tasks.batches import Batch
+from tasks.lake import LakeFile
 
 DELIVERED = pl.LazyFrame({"source_line": [2, 3, 4], "id": ["1", None, 'say "hi"'], "name": ["a", "", "ü\n"]})
 
@@ -75,6 +76,6 @@ def test_a_row_counts_for_every_rule_that_it_broke() -> None:
 def test_a_file_from_before_attempts_were_counted_reads_as_a_first_attempt(tmp_path: Path) -> None:
     old = {"table_name": "raw.things", "source_line": 2, "rule_ids": ["r1"], "payload": "{}"}
     pl.DataFrame([old]).write_parquet(tmp_path / "rows.parquet")
-    found = quarantine.read(tmp_path / "rows.parquet")
+    found = quarantine.read(LakeFile.local(tmp_path / "rows.parquet"))
     assert found.schema == quarantine.SCHEMA
     assert found.select("source_line", "attempt", "observed").rows() == [(2, 1, None)]

@@ -27,6 +27,7 @@ from small_shop import Shop, built, differences, load, open_home, query, tables
 from contracts.ids import TableId
 from contracts.registry import REPOSITORY
 from tasks import quarantine, redrive
+from tasks.lake import LakeFile
 from tasks.quarantine import Selection
 from tasks.reading import Delivered
 from tasks.settings import Settings
@@ -270,7 +271,7 @@ def test_discarded_rows_are_kept_and_told_and_never_come_back(house: House) -> N
     *told, path = house.rows("audit.quarantine_action", *columns)[1]
     assert told == [2, "discarded", 4, 2, 2, "test rows, ticket 7", quarantine.operating_user()]
     assert path.endswith("/discarded-2.parquet")
-    assert quarantine.read(house.home / "lake" / path)["source_line"].to_list() == [3, 5]
+    assert quarantine.read(LakeFile.local(house.home / "lake" / path))["source_line"].to_list() == [3, 5]
 
     house.allow(colours=("red", "blue", "green"), smallest=-9)
     house.redrive()

@@ -17,6 +17,7 @@ from hand_made import contract
 from contracts.ids import TableId
 from sql import ddl
 from sql.dialect import SqlError
+from tasks.lake import LakeFile
 from tasks.settings import Settings
 from tasks.warehouse import open_warehouse
 from tasks.warehouse.base import WarehouseBusy, WarehouseError
@@ -153,7 +154,7 @@ def test_parquet_files_are_loaded_by_column_name(warehouse: DuckDBWarehouse, tmp
     first, second = tmp_path / "it's first.parquet", tmp_path / "second.parquet"
     pl.DataFrame({"name": ["a"], "id": [1], "more": [True]}).write_parquet(first)
     pl.DataFrame({"name": ["b"], "id": [2], "more": [False]}).write_parquet(second)
-    warehouse.load_parquet("core.things", ["id", "name"], [first, second])
+    warehouse.load_parquet("core.things", ["id", "name"], [LakeFile.local(first), LakeFile.local(second)])
     warehouse.load_parquet("core.things", ["id", "name"], [])
     assert warehouse.query("SELECT id, name FROM core.things ORDER BY id").rows() == [(1, "a"), (2, "b")]
 
@@ -171,7 +172,7 @@ def test_a_view_of_files_from_before_a_column_has_it_empty(warehouse: DuckDBWare
     old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
     pl.DataFrame({"id": [1], "gone": [True]}, schema_overrides={"id": pl.Int32}).write_parquet(old)
     pl.DataFrame({"id": [2], "name": ["b"]}).write_parquet(new)
-    warehouse.view_parquet("lake.clean__things", [old, new], things)
+    warehouse.view_parquet("lake.clean__things", [LakeFile.local(old), LakeFile.local(new)], things)
     found = warehouse.native("SELECT id, seen_at, name FROM lake.clean__things ORDER BY id")
     assert found.schema == pl.Schema({"id": pl.Int64, "seen_at": pl.Datetime("us"), "name": pl.String})
     assert found.rows() == [(1, None, None), (2, None, "b")]
@@ -232,10 +233,10 @@ def test_read_only_answers_and_refuses_to_write(tmp_path: Path) -> None:
 
 
 def test_a_warehouse_that_is_not_there_is_not_made_by_reading_it(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere" / "warehouse.duckdb"
+    settings = Settings(home=tmp_path / "nowhere")
     with pytest.raises(WarehouseError, match=r"there is no warehouse at .*warehouse\.duckdb; `dw run` makes one"):
-        DuckDBWarehouse(path, read_only=True)
-    assert not path.parent.exists()
+        open_warehouse(settings, read_only=True)
+    assert not settings.home.exists()
 
 
 def test_a_file_that_is_no_warehouse_is_told(tmp_path: Path) -> None:

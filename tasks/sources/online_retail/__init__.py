@@ -21,7 +21,7 @@ from expectations.predicates import split
 from expectations.rules import rules_of
 from tasks import quarantine
 from tasks.batches import Batch
-from tasks.lake import FolderLake, batch_key
+from tasks.lake import Lake, batch_key, open_lake
 from tasks.reading import LINE, Delivered, UnreadableFile
 from tasks.settings import Settings
 from tasks.sources.account import EXCLUDED, QUARANTINED, Account, FileAccount
@@ -75,7 +75,7 @@ def _deliver(settings: Settings, registry: Registry, file: Path) -> FileAccount:
             quarantine.per_rule(aside),
         )
         tables = _tables(lines, registry, settings.reporting_currency, account)
-        _keep(FolderLake(settings.lake), batch, delivered, aside, lines)
+        _keep(open_lake(settings), batch, delivered, aside, lines)
         place(settings.inbox, batch, tables, account)
         return account
     finally:
@@ -127,7 +127,7 @@ def _aside(batch: Batch, delivered: Delivered, broken: pl.DataFrame) -> pl.DataF
     return quarantine.quarantined(batch, f"mapping-{batch.content_hash[:8]}", parts)
 
 
-def _keep(lake: FolderLake, batch: Batch, delivered: Delivered, aside: pl.DataFrame, lines: pl.DataFrame) -> None:
+def _keep(lake: Lake, batch: Batch, delivered: Delivered, aside: pl.DataFrame, lines: pl.DataFrame) -> None:
     """Put into the lake: the file as it came, the lines that broke rules, and those left out on purpose."""
 
     def key(prefix: str, name: str) -> str:
