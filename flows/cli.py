@@ -218,6 +218,33 @@ def query(
     inspect_commands.query(sys.stdin.read() if sql == "-" else sql, source, None if csv else limit)
 
 
+@app.command(epilog="Example: dw export mart.customer_360 --to out/customer_360")
+def export(
+    table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")],
+    to: Annotated[str, typer.Option("--to", help="a folder; on Redshift s3://bucket/prefix/")],
+    with_personal_data: Annotated[
+        bool, typer.Option("--with-personal-data", help="also the columns that contracts call personal")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what lies there")] = False,
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+) -> None:
+    """Write a table's rows as Parquet files, without personal data."""
+    from flows import warehouse_commands
+
+    warehouse_commands.export(table, to, source, with_personal_data=with_personal_data, overwrite=overwrite)
+
+
+@app.command(epilog="Example: dw maintain")
+def maintain(
+    source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
+) -> None:
+    """Vacuum and analyse every table, while no run is under way."""
+    from flows import warehouse_commands
+
+    if warehouse_commands.maintain(source):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: dw explain mart.finance_daily_revenue")
 def explain(table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")]) -> None:
     """Tell a table's story: meaning, grain, load, columns and where they come from, rules, readers."""

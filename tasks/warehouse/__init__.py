@@ -38,6 +38,7 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
             environment=settings.environment,
             binds=binds,
             role=settings.redshift_role,
+            kms_key=settings.kms_key,
             statement_timeout=settings.statement_timeout,
         )
     from tasks.warehouse.duckdb import DuckDBWarehouse

@@ -63,6 +63,17 @@ class Warehouse(ABC):
         """Append Parquet files of the lake to a table, columns by name."""
 
     @abstractmethod
+    def export(self, select: str, target: str, *, overwrite: bool = False) -> int:
+        """Write a query's rows as Parquet below `target`, a folder or `s3://bucket/prefix/`; returns their number.
+
+        Raises WarehouseError where something lies there already, unless it may be overwritten.
+        """
+
+    @abstractmethod
+    def maintain(self, table: str) -> None:
+        """Give back the space of deleted rows, sort, and renew what the planner knows of a table."""
+
+    @abstractmethod
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
         """Append a few rows (audit records), values bound."""
 

@@ -78,6 +78,21 @@ class DuckDBWarehouse(Warehouse):
         # The one thing that SQL text cannot say portably is "these files": DuckDB's reader stands in for COPY.
         self._native(insert.replace("lake_files", "read_parquet($files)"), {"files": _paths(files)})
 
+    def export(self, select: str, target: str, *, overwrite: bool = False) -> int:
+        folder = Path(target)
+        if not overwrite and folder.exists() and any(folder.iterdir()):
+            raise WarehouseError(f"{target} is not empty; --overwrite replaces what lies there")
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.parquet"):
+            old.unlink()
+        file = "'" + str(folder / "rows.parquet").replace("'", "''") + "'"
+        text = f"COPY ({self._transpiled(select)}) TO {file} (FORMAT parquet, COMPRESSION zstd)"
+        return int(self._frame(text, {}).item())
+
+    def maintain(self, table: str) -> None:
+        schema, _, name = table.partition(".")
+        self._native(f'VACUUM ANALYZE "{physical_schema(schema, self._environment)}"."{name}"', {})
+
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
         if not rows:
             return

@@ -8,6 +8,7 @@ the next try locks that table, which waits until the lost session is gone, and d
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import struct
@@ -25,6 +26,7 @@ from redshift_connector.error import DatabaseError, InterfaceError, OperationalE
 from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
 from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
+from tasks import aws
 from tasks.lake import LakeFile
 from tasks.warehouse.base import Value, Warehouse, WarehouseError
 
@@ -79,6 +81,7 @@ class RedshiftWarehouse(Warehouse):
         environment: str = "",
         binds: Mapping[str, Value] | None = None,
         role: str = "default",
+        kms_key: str = "",
         query_group: str = "warehouse",
         statement_timeout: int = 3600,
         tries: int = 6,
@@ -91,6 +94,7 @@ class RedshiftWarehouse(Warehouse):
             f"SET query_group TO {_literal(query_group)}",
             f"SET statement_timeout TO {int(statement_timeout) * 1000}",
         )
+        self._kms_key = kms_key
         self._tries, self._sleep = tries, sleep
         self._connection: redshift_connector.Connection | None = None
         self._in_transaction = self._has_tokens = False
@@ -117,6 +121,25 @@ class RedshiftWarehouse(Warehouse):
         for file in files:
             source = f"FROM {_literal(file.uri)} IAM_ROLE {self._role} FORMAT AS PARQUET MANIFEST"
             self._run(f"COPY {self._physical(table)} {source}", {})
+
+    def export(self, select: str, target: str, *, overwrite: bool = False) -> int:
+        if not target.startswith("s3://"):
+            raise WarehouseError(f"Redshift unloads to s3://bucket/prefix/, not to {target}")
+        prefix = target.rstrip("/") + "/"
+        encrypted = f" KMS_KEY_ID {_literal(self._kms_key)} ENCRYPTED" if self._kms_key else ""
+        self._run(
+            f"UNLOAD ({_literal(self._text(select))}) TO {_literal(prefix)} IAM_ROLE {self._role} "
+            f"FORMAT AS PARQUET MANIFEST VERBOSE{encrypted}{' CLEANPATH' if overwrite else ''}",
+            {},
+        )
+        bucket, _, key = prefix.removeprefix("s3://").partition("/")
+        body = aws.client("s3").get_object(Bucket=bucket, Key=f"{key}manifest")["Body"].read()
+        return sum(entry["meta"]["record_count"] for entry in json.loads(body)["entries"])
+
+    def maintain(self, table: str) -> None:
+        # Neither may stand in a transaction.
+        self._run(f"VACUUM {self._physical(table)}", {})
+        self._run(f"ANALYZE {self._physical(table)}", {})
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
         if not rows:

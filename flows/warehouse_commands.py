@@ -1,0 +1,43 @@
+"""`dw export` and `dw maintain`: rows for others, and what keeps an engine quick."""
+
+from __future__ import annotations
+
+import time
+
+from contracts.ids import TableId
+from contracts.registry import Registry
+from flows import show
+from tasks.export import export as write
+from tasks.maintain import maintain as keep
+from tasks.sources import settings_for
+from tasks.warehouse import open_warehouse, require_warehouse
+from tasks.workspace import Workspace
+
+
+def export(name: str, target: str, source: str, *, with_personal_data: bool, overwrite: bool) -> None:
+    """Write a table as Parquet, and say what was left out."""
+    settings = settings_for(source)
+    contract = Registry.read(settings.repository)[TableId.parse(name)]
+    with open_warehouse(settings, read_only=True) as warehouse, show.status(f"Exporting {contract.table}"):
+        done = write(warehouse, contract, target, with_personal_data=with_personal_data, overwrite=overwrite)
+    show.console.print(f"{done.rows:,} rows of {contract.table}, {len(done.columns)} columns: {target}")
+    if done.left_out:
+        names = ", ".join(done.left_out)
+        show.console.print(f"Left out, as they hold personal data: {names}. --with-personal-data takes them along.")
+
+
+def maintain(source: str) -> bool:
+    """Vacuum and analyse every table; returns whether anything failed."""
+    settings = settings_for(source)
+    require_warehouse(settings)
+    started = time.perf_counter()
+    space = Workspace.open(settings)
+    try:
+        with show.status("Maintaining"):
+            done, failures = keep(space)
+    finally:
+        space.close()
+    show.console.print(f"{len(done)} tables vacuumed and analysed in {time.perf_counter() - started:.1f} s.")
+    for failure in failures:
+        show.console.print(f"[red]failed[/] {failure}")
+    return bool(failures)
