@@ -1,0 +1,54 @@
+"""Fixtures of the stand-in, for every test that talks to Redshift: `from redshift_standin.fixtures import *`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redshift_connector
+
+from redshift_standin.server import Standin
+
+Connect = Callable[..., redshift_connector.Connection]
+
+
+@pytest.fixture(scope="session")
+def running_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
+    """One stand-in for the whole run; its authority is trusted by every client of the process."""
+    with Standin.start(tmp_path_factory.mktemp("redshift")) as standin, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(standin.ca_file))
+        yield standin
+
+
+@pytest.fixture
+def standin(running_standin: Standin) -> Standin:
+    """The stand-in, empty: no tables, no faults, no log."""
+    running_standin.reset()
+    return running_standin
+
+
+@pytest.fixture
+def connect(standin: Standin) -> Iterator[Connect]:
+    """Opens connections of the driver, which are closed at the end; arguments replace those that are right."""
+    opened: list[redshift_connector.Connection] = []
+
+    def make(*, autocommit: bool = False, **replaced: Any) -> redshift_connector.Connection:
+        settings = {name: getattr(standin, name) for name in ("host", "port", "user", "password", "database")}
+        connection = redshift_connector.connect(**{**settings, "sslmode": "verify-full", "timeout": 60, **replaced})
+        connection.autocommit = autocommit
+        opened.append(connection)
+        return connection
+
+    yield make
+    for connection in opened:
+        try:
+            connection.close()
+        except redshift_connector.Error:
+            pass
+
+
+@pytest.fixture
+def redshift(connect: Connect) -> redshift_connector.Connection:
+    """A connection with autocommit."""
+    return connect(autocommit=True)
