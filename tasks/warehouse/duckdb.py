@@ -15,7 +15,7 @@ from sql import ddl
 from sql.dialect import SESSION, to_duckdb
 from sql.migration import Engine, Standing, reported
 from tasks.lake import LakeFile
-from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError
+from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError, distinct
 
 _COLUMNS = (
     "SELECT table_schema, table_name, column_name, is_nullable, data_type, character_maximum_length, "
@@ -186,7 +186,7 @@ class DuckDBWarehouse(Warehouse):
                 return pl.DataFrame()
             table = relation.to_arrow_table()
             # A join may give one name twice, which a frame refuses.
-            frame = pl.from_arrow(table.rename_columns(_distinct(table.column_names)))
+            frame = pl.from_arrow(table.rename_columns(distinct(table.column_names)))
         except duckdb.Error as error:
             raise WarehouseError(" ".join(str(error).split())[:600], text) from error
         assert isinstance(frame, pl.DataFrame)
@@ -205,13 +205,3 @@ def _paths(files: Sequence[LakeFile]) -> list[str]:
 
 def _binds(text: str) -> set[str]:
     return {name for name in _BIND.findall(text) if name}
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """The names, each further one of a kind with its number: a, a_2."""
-    seen: dict[str, int] = {}
-    out = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return out

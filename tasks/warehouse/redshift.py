@@ -28,7 +28,7 @@ from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
 from tasks import aws
 from tasks.lake import LakeFile
-from tasks.warehouse.base import Value, Warehouse, WarehouseError
+from tasks.warehouse.base import Value, Warehouse, WarehouseError, distinct
 
 T = TypeVar("T")
 Connect = Callable[[], redshift_connector.Connection]
@@ -303,7 +303,7 @@ class RedshiftWarehouse(Warehouse):
             rows = cursor.fetchall()
         except (DatabaseError, InterfaceError, OSError, struct.error) as error:
             raise told(error, text) from error
-        names = _distinct([_plain(field["label"]) for field in described])
+        names = distinct([_plain(field["label"]) for field in described])
         schema = {name: _type(field, n, rows) for n, (name, field) in enumerate(zip(names, described, strict=True))}
         return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
@@ -347,15 +347,6 @@ def _type(field: Mapping[str, Any], place: int, rows: Sequence[Sequence[Any]]) -
 
 def _plain(label: bytes | str) -> str:
     return label.decode() if isinstance(label, bytes) else label
-
-
-def _distinct(names: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    out = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return out
 
 
 def _literal(text: str) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from local_aws import moto, new_bucket
+from redshift_standin.fixtures import running_standin, standin
+
+__all__ = ["running_standin", "standin"]
 
 
 @pytest.fixture(scope="session")

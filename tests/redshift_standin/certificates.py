@@ -42,9 +42,7 @@ def make(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> C
     made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     made.server.write_bytes(
         server.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return made
 

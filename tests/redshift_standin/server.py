@@ -77,7 +77,9 @@ class Standin:
         self._end_sessions()
         with contextlib.closing(self.backend()) as backend:
             backend.run(_TERMINATE)
-            schemas = backend.run(f"SELECT nspname FROM pg_namespace WHERE nspname NOT IN {_KEPT} AND nspname !~ '^pg_'")
+            schemas = backend.run(
+                f"SELECT nspname FROM pg_namespace WHERE nspname NOT IN {_KEPT} AND nspname !~ '^pg_'"
+            )
             names = ", ".join(f'"{name}"' for name in [*(name for (name,) in schemas), "public"])
             backend.run(f"DROP SCHEMA {names} CASCADE; CREATE SCHEMA public")
             backend.run("GRANT ALL ON SCHEMA public TO PUBLIC")

@@ -289,7 +289,9 @@ class Session:
         try:
             with contextlib.suppress(_Failed):
                 found = self._internal(_COLUMNS.format(copy.table.replace("'", "''")))
-                known = [loading.Column(str(n), str(t), *(int(s) if s else None for s in sizes)) for n, t, *sizes in found]
+                known = [
+                    loading.Column(str(n), str(t), *(int(s) if s else None for s in sizes)) for n, t, *sizes in found
+                ]
                 pieces = list(loading.read(copy, copy.names(known)))
                 server = self._server
                 server.send(b"E", body)

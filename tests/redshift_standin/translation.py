@@ -43,7 +43,16 @@ def _unit(node: exp.Expr) -> exp.Literal:
 
 _UNITS = {
     **{"y": "year", "yr": "year", "yy": "year", "qtr": "quarter", "mon": "month", "mm": "month", "w": "week"},
-    **{"d": "day", "dd": "day", "h": "hour", "hr": "hour", "hh": "hour", "m": "minute", "min": "minute", "mi": "minute"},
+    **{
+        "d": "day",
+        "dd": "day",
+        "h": "hour",
+        "hr": "hour",
+        "hh": "hour",
+        "m": "minute",
+        "min": "minute",
+        "mi": "minute",
+    },
     **{"s": "second", "sec": "second", "ss": "second", "ms": "millisecond", "us": "microsecond"},
 }
 
@@ -58,9 +67,7 @@ def _try_cast(node: exp.Expr) -> exp.Expr:
         return exp.Cast(this=node.this, to=to)
     # PostgreSQL's own reader tells whether it would read the text; the value is only read if so.
     value = exp.Cast(this=node.this.copy(), to=exp.DataType(this=_T.TEXT))
-    valid = exp.Anonymous(
-        this="pg_input_is_valid", expressions=[value, exp.Literal.string(to.sql("postgres").lower())]
-    )
+    valid = exp.Anonymous(this="pg_input_is_valid", expressions=[value, exp.Literal.string(to.sql("postgres").lower())])
     return exp.Case(ifs=[exp.If(this=valid, true=exp.Cast(this=value.copy(), to=to))])
 
 
