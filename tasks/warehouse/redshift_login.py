@@ -59,8 +59,9 @@ def connect(settings: Settings) -> redshift_connector.Connection:
             application_name="ecommerce-warehouse",
         )
     except (Error, OSError) as error:
-        # The driver's own error may hold what it was called with.
-        raise told(error, f"connect to {to.host}:{to.port}/{to.database} as {to.user}") from None
+        failure = told(error, f"connect to {to.host}:{to.port}/{to.database} as {to.user}")
+    # Raised out here, so that the driver's error does not hang on it: its frames hold the password and an open socket.
+    raise failure
 
 
 def _of_secret(settings: Settings) -> Login:
@@ -71,8 +72,10 @@ def _of_secret(settings: Settings) -> Login:
         secret: dict[str, Any] = json.loads(found["SecretString"])
         user, password = str(secret["username"]), str(secret["password"])
     except (KeyError, TypeError, ValueError):
-        # Without the cause: its text would hold what is secret.
-        raise WarehouseError(f"the secret {name} is not a JSON object with username and password") from None
+        secret = {}
+    if not secret:
+        # Raised out here: the cause would hold what is secret.
+        raise WarehouseError(f"the secret {name} is not a JSON object with username and password")
     host = settings.redshift_host or str(secret.get("host", ""))
     if not host:
         raise WarehouseError(f"neither DW_REDSHIFT_HOST nor the secret {name} names a host")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import uuid
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,15 @@ from tasks.warehouse.redshift_login import Login, connect, login
 
 SECRET = "hush-Hush-1"
 BASE = {"mode": "aws", "inbox_url": "s3://landing", "lake_url": "s3://lake", "glue_job": "curate"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _left_open() -> Iterator[None]:
+    """The driver leaves the socket of a login that failed to the garbage collector."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def secret(**body: Any) -> str:
@@ -64,12 +75,12 @@ def test_a_secret_of_another_form_is_told_without_what_it_holds(local_aws: str, 
     aws.client("secretsmanager").create_secret(Name=name, SecretString=text)
     with pytest.raises(WarehouseError, match=says) as told:
         login(settings(redshift_secret=name))
-    assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
-    assert told.value.__cause__ is None
+    assert SECRET not in repr(told.value)
+    assert told.value.__context__ is None
 
 
 def test_a_secret_that_is_not_there_is_told(local_aws: str) -> None:
-    with pytest.raises(WarehouseError, match="no credentials for Redshift: .*ResourceNotFoundException"):
+    with pytest.raises(WarehouseError, match=r"no credentials for Redshift: .*ResourceNotFoundException"):
         login(settings(redshift_secret="nothing"))
 
 
@@ -84,14 +95,16 @@ def stubbed(local_aws: str, request: pytest.FixtureRequest) -> Iterator[Stubber]
 @pytest.mark.parametrize("stubbed", ["redshift-serverless"], indirect=True)
 def test_a_workgroup_gives_temporary_credentials(stubbed: Stubber) -> None:
     stubbed.add_response(
-        "get_workgroup", {"workgroup": {"endpoint": {"address": "wg.example", "port": 5439}}}, {"workgroupName": "wg"}
+        "get_workgroup",
+        {"workgroup": {"endpoint": {"address": "wg.example", "port": 5439}}},
+        {"workgroupName": "sales"},
     )
     stubbed.add_response(
         "get_credentials",
         {"dbUser": "IAMR:loader", "dbPassword": SECRET},
-        {"workgroupName": "wg", "dbName": "warehouse", "durationSeconds": 900},
+        {"workgroupName": "sales", "dbName": "warehouse", "durationSeconds": 900},
     )
-    assert login(settings(redshift_workgroup="wg")) == Login("wg.example", 5439, "warehouse", "IAMR:loader", SECRET)
+    assert login(settings(redshift_workgroup="sales")) == Login("wg.example", 5439, "warehouse", "IAMR:loader", SECRET)
 
 
 @pytest.mark.parametrize("stubbed", ["redshift"], indirect=True)
@@ -109,8 +122,8 @@ def test_a_cluster_gives_temporary_credentials(stubbed: Stubber) -> None:
 @pytest.mark.parametrize("stubbed", ["redshift-serverless"], indirect=True)
 def test_a_role_without_rights_is_told_by_the_words_of_aws(stubbed: Stubber) -> None:
     stubbed.add_client_error("get_workgroup", "AccessDeniedException", "not authorized to perform GetWorkgroup")
-    with pytest.raises(WarehouseError, match="no credentials for Redshift: .*not authorized to perform GetWorkgroup"):
-        login(settings(redshift_workgroup="wg"))
+    with pytest.raises(WarehouseError, match=r"no credentials for Redshift: .*not authorized to perform GetWorkgroup"):
+        login(settings(redshift_workgroup="sales"))
 
 
 def test_the_settings_open_the_warehouse_over_tls(reachable: Settings) -> None:
@@ -138,6 +151,8 @@ def test_a_wrong_password_is_told_and_not_shown(
     caplog.set_level(logging.DEBUG)
     with pytest.raises(WarehouseError, match=r"password.*SQLSTATE 28000.*as warehouse") as told:
         connect(settings(redshift_secret=name, **place))
-    assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
+    assert SECRET not in repr(told.value)
+    assert told.value.__context__ is None
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith(("botocore", "moto", "werkzeug"))]
     assert not [message for message in ours if SECRET in message]
+    caplog.clear()  # the driver's records hold its connection
