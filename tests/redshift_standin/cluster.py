@@ -47,7 +47,7 @@ class Cluster:
             owner = pwd.getpwnam(self._user)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         try:
-            self._binaries = self._usable_binaries()
+            self.binaries = self._usable_binaries()
             self._initialise()
             self._process = self._start()
         except BaseException:
@@ -82,7 +82,7 @@ class Cluster:
         return copy / "bin"
 
     def _initialise(self) -> None:
-        command = [self._binaries / "initdb", "-D", self.folder / "data", "-U", SUPERUSER]
+        command = [self.binaries / "initdb", "-D", self.folder / "data", "-U", SUPERUSER]
         options = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--lc-collate=C"]
         # Redshift sorts by bytes, but knows the case of every letter.
         if self._run([*command, *options, "--lc-ctype=C.UTF-8"], check=False):
@@ -91,7 +91,7 @@ class Cluster:
 
     def _start(self) -> subprocess.Popen[bytes]:
         options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        command = [self._binaries / "postgres", "-D", self.folder / "data", "-k", self.folder, *options]
+        command = [self.binaries / "postgres", "-D", self.folder / "data", "-k", self.folder, *options]
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [str(part) for part in command], stdout=log, stderr=log, cwd=self.folder, user=self._user

@@ -13,6 +13,13 @@ from redshift_standin.server import Standin
 Connect = Callable[..., redshift_connector.Connection]
 
 
+def code(connection: redshift_connector.Connection, statement: str) -> str:
+    """The SQLSTATE with which a statement is refused."""
+    with pytest.raises(redshift_connector.Error) as caught:
+        connection.run(statement)
+    return str(caught.value.args[0]["C"])
+
+
 @pytest.fixture(scope="session")
 def running_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
     """One stand-in for the whole run; its authority is trusted by every client of the process."""
