@@ -18,6 +18,6 @@ def backfill(first: date, last: date, source: str = "shop", table: str | None = 
     """Load the days of a range that are not loaded (of one raw table, if named), cleaning `parallel` files at once."""
     space = workspace(settings_for(source))
     space.begin()
-    known = status(space.settings.inbox, space.warehouse, space.registry, space.graph, first, last)
-    to_do = work.plan(space.settings.inbox, known, first, last, table)
+    known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
+    to_do = work.plan(space.deliveries, known, first, last, table)
     return work.backfill(space, to_do, table, parallel)

@@ -70,12 +70,16 @@ def generate(
     """Write a made-up delivery with known defects into the inbox."""
     from flows import show
     from tasks.generate import Size, generate_delivery
+    from tasks.inbox import open_inbox
     from tasks.settings import Settings
 
-    root = out or Settings().inbox
+    settings = Settings()
+    root = out or settings.inbox
     chosen = Size.dev() if size is Preset.dev else Size.full()
     with show.status("Generating"):
         delivery = generate_delivery(root, size=chosen, seed=seed, first_day=first_day.date(), overwrite=overwrite)
+        if out is None:
+            open_inbox(settings).take_over(root)
     show.generated(delivery)
 
 

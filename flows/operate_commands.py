@@ -19,6 +19,7 @@ from flows import show
 from flows.run_command import run_flow
 from sql.graph import Graph
 from tasks import backfill as work
+from tasks.inbox import open_inbox
 from tasks.rebuild import rebuild as restate
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -56,7 +57,7 @@ def backfill(source: str, first: date, last: date, name: str | None, parallel: i
     registry = Registry.read(settings.repository)
     table = str(registry[TableId("raw", TableId.parse(name).name)].table) if name else None
     known = _status(settings, first, last) if has_warehouse(settings) else None
-    to_do = work.plan(settings.inbox, known, first, last, table)
+    to_do = work.plan(open_inbox(settings), known, first, last, table)
     if to_do.gaps:
         show.console.print(f"No delivery at all: {days_text(to_do.gaps)}.")
     if to_do.is_done:
@@ -85,7 +86,7 @@ def _status(settings: Settings, first: date | None, last: date | None) -> Status
     registry = Registry.read(settings.repository)
     graph = Graph.read(settings.repository, registry)
     with open_warehouse(settings, read_only=True) as warehouse:
-        return state_of(settings.inbox, warehouse, registry, graph, first, last)
+        return state_of(open_inbox(settings), warehouse, registry, graph, first, last)
 
 
 def show_status(found: Status, source: str) -> None:

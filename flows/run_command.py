@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flows import show
 from flows.prefect_defaults import end_orphans, let_go, set_defaults
-from tasks.batches import deliveries
+from tasks.inbox import open_inbox
 from tasks.report import RunReport
 from tasks.sources import DEFAULT, SOURCES, settings_for
 from tasks.warehouse.base import WarehouseError
@@ -28,15 +28,16 @@ def run(source: str, days: list[date] | None, files: list[Path]) -> bool:
             with show.status(f"Mapping {', '.join(f.name for f in files)}"):
                 mapped = SOURCES[source].deliver(settings, files)
             show.mapped(mapped)
-        found = deliveries(settings.inbox)
+        inbox = open_inbox(settings)
+        found = inbox.days()
         chosen = found if days is None else days
         if not chosen:
             hint = (
                 "`dw generate` makes one" if source == DEFAULT else f"`dw run --source {source} --path FILE` maps one"
             )
-            raise ValueError(f"no delivery in {settings.inbox}; {hint}")
+            raise ValueError(f"no delivery in {inbox}; {hint}")
         if unknown := [d.isoformat() for d in chosen if d not in found]:
-            raise ValueError(f"no delivery of {', '.join(unknown)} in {settings.inbox}")
+            raise ValueError(f"no delivery of {', '.join(unknown)} in {inbox}")
         return run_flow(source, chosen, partial(_each_day, source, chosen))
     finally:
         close_all()

@@ -12,12 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from tasks import delivery as work
 from tasks import ledger
-from tasks.batches import Batch, deliveries, read_inbox
+from tasks.batches import Batch, read_inbox
 from tasks.clean import Cleaned
+from tasks.inbox import Deliveries
 from tasks.report import RunReport
 from tasks.status import Status
 from tasks.warehouse.base import WarehouseError
@@ -40,9 +40,9 @@ class Plan:
         return not (self.days or self.waiting_tables)
 
 
-def plan(inbox: Path, known: Status | None, first: date, last: date, table: str | None = None) -> Plan:
+def plan(inbox: Deliveries, known: Status | None, first: date, last: date, table: str | None = None) -> Plan:
     """What is to be done of a range, by the ledger (`known`; None: there is no warehouse yet)."""
-    found = tuple(day for day in deliveries(inbox) if first <= day <= last)
+    found = tuple(day for day in inbox.days() if first <= day <= last)
     if known is None:
         return Plan(found)
     open_days = (known.of_table(table) if table else known).days_in("waiting", "rejected")
@@ -84,7 +84,7 @@ def cleaning(
         yield work.clean
         return
     # Made here: threads that ask for them at once would make each of them several times.
-    _ = space.gate, space.lake
+    _ = space.gate, space.lake, space.deliveries
     pool = ThreadPoolExecutor(parallel, thread_name_prefix="clean")
     try:
         yield _Ahead(space, days, table, parallel, pool)
@@ -120,7 +120,7 @@ class _Ahead:
         contracts = list(work.delivered_order(self._space.registry))
         for day in days:
             try:
-                found = read_inbox(self._space.settings.inbox, day, contracts).batches
+                found = read_inbox(self._space.deliveries, day, contracts).batches
             except OSError:
                 continue  # told when the day's turn has come
             known = ledger.loaded(self._space.warehouse, [batch.batch_id for batch in found])

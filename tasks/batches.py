@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contracts.model import Contract, Delivery
 
+if TYPE_CHECKING:
+    from tasks.inbox import Deliveries
+
 _CONTROL = ".control.json"
-_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
 @dataclass(frozen=True)
@@ -40,24 +43,9 @@ class Inbox:
     missing: tuple[str, ...]
 
 
-def deliveries(inbox: Path) -> list[date]:
-    """The delivery dates for which the inbox has a folder `YYYY-MM-DD`, oldest first."""
-    if not inbox.is_dir():
-        return []
-    return sorted(_day(p) for p in inbox.iterdir() if p.is_dir() and _DAY.match(p.name))
-
-
-def _day(folder: Path) -> date:
-    try:
-        return date.fromisoformat(folder.name)
-    except ValueError as error:
-        raise ValueError(f"{folder}: {folder.name} is no day of the calendar ({error})") from error
-
-
-def read_inbox(inbox: Path, delivery: date, contracts: Iterable[Contract]) -> Inbox:
+def read_inbox(inbox: Deliveries, delivery: date, contracts: Iterable[Contract]) -> Inbox:
     """Find a delivery's files by the name that each raw contract gives (`orders.csv.gz`, also `orders.2.csv.gz`)."""
-    folder = inbox / delivery.isoformat()
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = sorted(p for p in inbox.folder(delivery).iterdir() if p.is_file() and not p.name.startswith("."))
     batches: list[Batch] = []
     missing: list[str] = []
     taken: set[Path] = set()

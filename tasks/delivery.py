@@ -13,7 +13,7 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks import control, ledger, quality, quarantine, reconcile, trend
-from tasks.batches import Batch, Inbox, deliveries, read_inbox
+from tasks.batches import Batch, Inbox, read_inbox
 from tasks.clean import Cleaned, clean_batch
 from tasks.control import BadControlFile
 from tasks.curate import transform
@@ -27,9 +27,9 @@ from tasks.workspace import Workspace
 
 def newest(space: Workspace) -> date:
     """The last delivery date of the inbox; raise ValueError when there is none."""
-    days = deliveries(space.settings.inbox)
+    days = space.deliveries.days()
     if not days:
-        raise ValueError(f"no delivery in {space.settings.inbox}")
+        raise ValueError(f"no delivery in {space.deliveries}")
     return days[-1]
 
 
@@ -41,7 +41,7 @@ def find(space: Workspace, delivery: date, table: str | None = None) -> list[str
     report = space.report
     space.loader.delivery = delivery
     contracts = list(delivered_order(space.registry))
-    inbox = read_inbox(space.settings.inbox, delivery, contracts)
+    inbox = read_inbox(space.deliveries, delivery, contracts)
     day = delivery.isoformat()
     for path in inbox.unexpected:
         report.warnings.append(f"{day}/{path.name}: no raw contract expects this file; it was left alone")
@@ -56,7 +56,7 @@ def find(space: Workspace, delivery: date, table: str | None = None) -> list[str
 
 def _record_mapped(space: Workspace, delivery: date) -> None:
     """Enter the source files, of which the day's files were mapped, into the ledger: each once, by what it became."""
-    for account in accounts_in(space.settings.inbox / delivery.isoformat()):
+    for account in accounts_in(space.deliveries.folder(delivery)):
         if not ledger.loaded(space.warehouse, [account.batch_id]):
             entry = account.entry(space.run_id, space.settings.source, space.loader.run_at)
             space.warehouse.transaction(partial(_record_one, space, entry, account.broken_rules))

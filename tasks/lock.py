@@ -178,13 +178,38 @@ class Lease(RunLock):
         return True
 
 
+class Both(RunLock):
+    """Two locks as one: the second is taken only where the first was."""
+
+    def __init__(self, first: RunLock, second: RunLock) -> None:
+        self._first, self._second = first, second
+
+    def acquire(self, run_id: str) -> None:
+        self._first.acquire(run_id)
+        try:
+            self._second.acquire(run_id)
+        except BaseException:
+            self._first.release()
+            raise
+
+    def check(self) -> None:
+        self._first.check()
+        self._second.check()
+
+    def release(self) -> None:
+        self._second.release()
+        self._first.release()
+
+
 def open_lock(settings: Settings) -> RunLock:
     """The lock of the settings' mode."""
+    home = FileLock(settings.home)
     if settings.mode == "local":
-        return FileLock(settings.home)
+        return home
     from tasks.s3 import Store
 
-    return Lease(Store(settings.lake_url, settings.kms_key))
+    # The scratch files in the home folder are one run's too, whatever lake it writes to.
+    return Both(home, Lease(Store(settings.lake_url, settings.kms_key)))
 
 
 def _age(answer: Any) -> float:

@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         return self.home / "scratch"
 
     @property
+    def cache(self) -> Path:
+        """Copies of what lies elsewhere, kept from run to run."""
+        return self.home / "cache"
+
+    @property
     def warehouse_file(self) -> Path:
         return self.home / "warehouse.duckdb"
 

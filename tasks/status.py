@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import polars as pl
 
@@ -13,7 +12,8 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from sql import merge
 from sql.graph import Graph
-from tasks.batches import deliveries, is_delivered_as
+from tasks.batches import is_delivered_as
+from tasks.inbox import Deliveries
 from tasks.warehouse import Warehouse
 
 # Of several files of a table and day the worst says how the table stands.
@@ -78,7 +78,7 @@ class Status:
 
 
 def status(
-    inbox: Path,
+    inbox: Deliveries,
     warehouse: Warehouse,
     registry: Registry,
     graph: Graph,
@@ -94,12 +94,12 @@ def status(
         "SELECT delivery_date, table_name, file_name, bytes, status, delivered_rows, quarantined_rows, error, "
         "loaded_at FROM audit.load_ledger"
     )
-    known = [*deliveries(inbox), *ledger.get_column("delivery_date").to_list()]
+    known = [*inbox.days(), *ledger.get_column("delivery_date").to_list()]
     if not known:
         return Status(SCHEMA.to_frame(), (), (), {})
     first, last = first or min(known), last or max(known)
     days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
-    there = in_inbox(inbox, [d for d in deliveries(inbox) if first <= d <= last], contracts)
+    there = in_inbox(inbox, [d for d in inbox.days() if first <= d <= last], contracts)
     files = file_states(there, ledger.filter(pl.col("delivery_date").is_between(first, last)), contracts)
     unscored = _unscored(warehouse)
     seen = set(files.filter(pl.col("state") != "missing").get_column("delivery_date"))
@@ -123,15 +123,15 @@ def _unscored(warehouse: Warehouse) -> set[date]:
     return set(days.get_column("delivery_date"))
 
 
-def in_inbox(inbox: Path, days: Iterable[date], contracts: Iterable[Contract]) -> pl.DataFrame:
+def in_inbox(inbox: Deliveries, days: Iterable[date], contracts: Iterable[Contract]) -> pl.DataFrame:
     """The files of the days that a raw contract expects: delivery_date, table_name, file_name, bytes."""
     contracts = [c for c in contracts if c.delivery]
     rows = [
-        (day, str(contract.table), path.name, path.stat().st_size)
+        (day, str(contract.table), name, size)
         for day in days
-        for path in sorted((inbox / day.isoformat()).iterdir())
+        for name, size in sorted(inbox.sizes(day).items())
         for contract in contracts
-        if path.is_file() and contract.delivery and is_delivered_as(path.name, contract.delivery)
+        if contract.delivery and is_delivered_as(name, contract.delivery)
     ]
     return pl.DataFrame(rows, _IN_INBOX, orient="row")
 

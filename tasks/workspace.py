@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from contracts.ids import TableId
 from contracts.registry import Registry
 from sql.graph import Graph
 from sql.reconcile import Check, read_checks
 from tasks.batches import Inbox
+from tasks.inbox import Deliveries, open_inbox
 from tasks.lake import Lake, open_lake
 from tasks.load import Loader
+from tasks.lock import RunLock, open_lock
 from tasks.report import RunReport
 from tasks.settings import Settings
 from tasks.warehouse import Warehouse, open_warehouse
-from tasks.warehouse.base import WarehouseBusy
 
 if TYPE_CHECKING:
     from expectations.gate import Gate
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Workspace:
-    """Opened lazily, once per process and source; one process at a time may hold a home folder for writing."""
+    """Opened lazily, once per process and source; one run at a time may hold a home folder (locally) or a lake."""
 
     settings: Settings
     registry: Registry
@@ -39,7 +38,7 @@ class Workspace:
     blocked: dict[TableId, TableId] = field(default_factory=dict)
     report: RunReport = field(default_factory=RunReport)
     inbox: Inbox = field(default_factory=lambda: Inbox((), (), ()))
-    _lock: IO[str] | None = None
+    _lock: RunLock | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Workspace:
@@ -49,12 +48,18 @@ class Workspace:
 
     @cached_property
     def lake(self) -> Lake:
-        return open_lake(self.settings)
+        return open_lake(self.settings, self.still_mine)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return open_inbox(self.settings)
 
     @cached_property
     def warehouse(self) -> Warehouse:
         self.lock()
-        return open_warehouse(self.settings)
+        warehouse = open_warehouse(self.settings)
+        warehouse.guard = self.still_mine
+        return warehouse
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -89,29 +94,20 @@ class Workspace:
             self.warehouse.close()
             del self.__dict__["warehouse"]
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def lock(self) -> None:
-        """Keep other processes out of the home folder until close; raise WarehouseBusy if one is in it."""
+        """Keep other runs out until close; raise WarehouseBusy if one is in."""
+        if self._lock is None:
+            lock = open_lock(self.settings)
+            lock.acquire(self.run_id)
+            self._lock = lock
+
+    def still_mine(self) -> None:
+        """Raise LeaseLost where another run has taken what `lock` took: nothing more may be published."""
         if self._lock is not None:
-            return
-        self.settings.home.mkdir(parents=True, exist_ok=True)
-        path = self.settings.home / "run.lock"
-        handle = path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.seek(0)
-            holder = handle.read().strip() or "unknown"
-            handle.close()
-            raise WarehouseBusy(
-                f"another run holds {self.settings.home} (process {holder}); wait for it to end, or stop it"
-            ) from error
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        self._lock = handle
+            self._lock.check()
 
 
 _OPEN: dict[Settings, Workspace] = {}

@@ -14,6 +14,7 @@ from contracts.model import Contract
 from contracts.reader import read_contract
 from contracts.types import ColumnType
 from tasks.batches import Batch, read_inbox
+from tasks.inbox import FolderInbox
 
 DAY = date(2026, 1, 5)
 
@@ -100,7 +101,7 @@ def deliver(inbox: Path, raw: Contract, content: bytes | str, day: date = DAY) -
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     path.write_bytes(gzip.compress(data, mtime=0) if raw.delivery.compression == "gzip" else data)
-    (batch,) = read_inbox(inbox, day, [raw]).batches
+    (batch,) = read_inbox(FolderInbox(inbox), day, [raw]).batches
     return batch
 
 

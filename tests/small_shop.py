@@ -15,7 +15,6 @@ import polars as pl
 from contracts.registry import REPOSITORY, Registry
 from sql.graph import Graph
 from tasks import delivery as work
-from tasks.batches import deliveries
 from tasks.generate import Delivery, Size
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -74,7 +73,7 @@ def load(home: Path, days: Iterable[date] | None = None, repository: Path = REPO
     """Load deliveries in the given order (default: all, oldest first); one report each."""
     space = open_home(home, repository)
     try:
-        return [load_day(space, day) for day in (days or deliveries(space.settings.inbox))]
+        return [load_day(space, day) for day in (days or space.deliveries.days())]
     finally:
         space.close()
 

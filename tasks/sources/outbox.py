@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,23 +11,22 @@ import polars as pl
 
 from contracts.model import Contract
 from tasks.batches import Batch
+from tasks.inbox import Deliveries
 from tasks.sources.account import FileAccount
 
 _GZIP_LEVEL = 1
 
 
 def place(
-    inbox: Path, batch: Batch, tables: Sequence[tuple[Contract, pl.DataFrame]], account: FileAccount
-) -> list[Path]:
-    """Write the delivery of one source file into `<inbox>/<day>/`; a table without rows has no file.
+    inbox: Deliveries, batch: Batch, tables: Sequence[tuple[Contract, pl.DataFrame]], account: FileAccount
+) -> None:
+    """Deliver one source file's tables to the inbox, under the day of its last line; a table without rows has no file.
 
     Names carry the source file's hash, so the same file lands on itself and another one beside it. Everything is
     written elsewhere and renamed; the account comes last, so what a crash leaves is completed by mapping again.
     """
     mark = batch.content_hash[:8]
-    part, target = inbox / f".mapping.{mark}", inbox / batch.delivery.isoformat()
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part = inbox.workplace(mark)
     names = []
     for contract, rows in tables:
         if rows.height:
@@ -38,16 +35,7 @@ def place(
             _write(part / names[-1], _as_contracted(rows, contract), contract)
     names.append(account.file_name)
     (part / account.file_name).write_text(account.to_json(), encoding="utf-8")
-    for path in part.iterdir():
-        with path.open("rb") as handle:
-            os.fsync(handle.fileno())
-    if not target.exists():
-        part.rename(target)
-    else:
-        for name in names:
-            (part / name).replace(target / name)
-        part.rmdir()
-    return [target / name for name in names]
+    inbox.add(batch.delivery, part, names)
 
 
 def _delivery_file(contract: Contract) -> str:

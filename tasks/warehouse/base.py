@@ -45,6 +45,8 @@ class Warehouse(ABC):
 
     def __init__(self) -> None:
         self.tags = Tags()
+        # Called before each commit: raises where this run may publish no more.
+        self.guard: Callable[[], None] = lambda: None
 
     @abstractmethod
     def execute(self, statement: str, **binds: Value) -> None:
@@ -104,6 +106,7 @@ class Warehouse(ABC):
         self._begin()
         try:
             done = work()
+            self.guard()
         except BaseException:
             self._end(commit=False)
             raise

@@ -182,6 +182,7 @@ class RedshiftWarehouse(Warehouse):
                     return in_doubt[1]
                 done = work()
                 self.insert_rows(TOKENS, ["token", "created_at"], [{"token": token, "created_at": _now()}])
+                self.guard()
                 committing = True
                 self._end(commit=True)
                 return done

@@ -21,6 +21,7 @@ from tasks import delivery
 from tasks.backfill import Plan
 from tasks.batches import Batch
 from tasks.clean import Cleaned
+from tasks.inbox import FolderInbox
 from tasks.report import RunReport
 from tasks.status import Status, status
 from tasks.warehouse.base import WarehouseError
@@ -49,7 +50,7 @@ def told(house: House, table: str | None = None) -> Status:
     space = house.open()
     try:
         space.begin()
-        found = status(space.settings.inbox, space.warehouse, space.registry, space.graph)
+        found = status(space.deliveries, space.warehouse, space.registry, space.graph)
         return found.of_table(table) if table else found
     finally:
         space.close()
@@ -59,8 +60,8 @@ def fill(house: House, parallel: int = 1, first: date = DAY, last: date = LAST) 
     space = house.open()
     try:
         space.begin()
-        known = status(space.settings.inbox, space.warehouse, space.registry, space.graph, first, last)
-        return work.backfill(space, work.plan(space.settings.inbox, known, first, last), None, parallel)
+        known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
+        return work.backfill(space, work.plan(space.deliveries, known, first, last), None, parallel)
     finally:
         space.close()
 
@@ -83,22 +84,21 @@ def lasting(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(kept).sort(kept)
 
 
-def test_a_plan_takes_what_waits_was_rejected_or_was_never_scored() -> None:
+def test_a_plan_takes_what_waits_was_rejected_or_was_never_scored(tmp_path: Path) -> None:
     days = [date(2026, 1, day) for day in range(1, 6)]
     files = pl.DataFrame(
         {"delivery_date": days[:4], "table_name": ["raw.a", "raw.b", "raw.a", "raw.a"],
          "state": ["waiting", "rejected", "loaded", "loaded"]}
     )  # fmt: skip
     known = Status(files, tuple(days), (days[4],), {"core.x": 3}, unscored=(days[3],))
-    inbox = Path("/nowhere")
+    inbox = FolderInbox(tmp_path)
     assert work.plan(inbox, known, days[0], days[-1]) == Plan((), (days[4],), ("core.x",))
-    found = days[:4]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "deliveries", lambda _: found)
-        assert work.plan(inbox, known, days[0], days[-1]).days == (days[0], days[1], days[3])
-        assert work.plan(inbox, known, days[1], days[1]).days == (days[1],)
-        assert work.plan(inbox, known, days[0], days[-1], "raw.a").days == (days[0], days[3])
-        assert work.plan(inbox, None, days[1], days[2]).days == (days[1], days[2])
+    for day in days[:4]:
+        (tmp_path / day.isoformat()).mkdir()
+    assert work.plan(inbox, known, days[0], days[-1]).days == (days[0], days[1], days[3])
+    assert work.plan(inbox, known, days[1], days[1]).days == (days[1],)
+    assert work.plan(inbox, known, days[0], days[-1], "raw.a").days == (days[0], days[3])
+    assert work.plan(inbox, None, days[1], days[2]).days == (days[1], days[2])
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 4])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hand_made import DAY, contract, deliver, raw_things
 
-from tasks.batches import control_file, deliveries, read_inbox
+from tasks.batches import control_file, read_inbox
+from tasks.inbox import FolderInbox
 
 NEXT_DAY = DAY + timedelta(days=1)
 
@@ -23,17 +24,17 @@ def put(inbox: Path, *names: str) -> None:
 def test_deliveries_are_the_folders_named_by_a_day_oldest_first(tmp_path: Path) -> None:
     put(tmp_path, "2026-01-06/things.csv", "2026-01-05/things.csv", "2025-12-31/things.csv")
     put(tmp_path, "archive/things.csv", "2026-1-7/things.csv", "2026-01-08", "defects.parquet")
-    assert deliveries(tmp_path) == [date(2025, 12, 31), DAY, NEXT_DAY]
+    assert FolderInbox(tmp_path).days() == [date(2025, 12, 31), DAY, NEXT_DAY]
 
 
 def test_no_inbox_holds_no_delivery(tmp_path: Path) -> None:
-    assert deliveries(tmp_path / "inbox") == []
+    assert FolderInbox(tmp_path / "inbox").days() == []
 
 
 def test_a_folder_for_a_day_that_no_calendar_has_is_told_by_its_name(tmp_path: Path) -> None:
     put(tmp_path, "2026-02-30/things.csv")
     with pytest.raises(ValueError, match=r"2026-02-30 is no day of the calendar"):
-        deliveries(tmp_path)
+        FolderInbox(tmp_path).days()
 
 
 def test_files_are_found_by_the_contracts_name_and_may_come_in_parts(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_files_are_found_by_the_contracts_name_and_may_come_in_parts(tmp_path: P
     found = ["things.csv.gz", "things.2.csv.gz", "things.part-03.csv.gz"]
     strange = ["things.csv", "things_old.csv.gz", "more.things.csv.gz", "things.2.3.csv.gz", "readme.txt"]
     put(folder, *(f"{DAY}/{name}" for name in [*found, *strange, ".things.csv.gz.part"]), f"{DAY}/nested/things.csv.gz")
-    inbox = read_inbox(folder, DAY, [things])
+    inbox = read_inbox(FolderInbox(folder), DAY, [things])
     assert sorted(b.path.name for b in inbox.batches) == sorted(found)
     assert sorted(p.name for p in inbox.unexpected) == sorted(strange)
     assert inbox.missing == ()
@@ -52,7 +53,7 @@ def test_the_control_file_of_a_delivered_file_is_expected_and_one_without_its_fi
     things = raw_things(tmp_path)
     own, lost = control_file(Path("things.csv")).name, control_file(Path("things.2.csv")).name
     put(tmp_path / "inbox", f"{DAY}/things.csv", f"{DAY}/{own}", f"{DAY}/{lost}")
-    inbox = read_inbox(tmp_path / "inbox", DAY, [things])
+    inbox = read_inbox(FolderInbox(tmp_path / "inbox"), DAY, [things])
     assert [p.name for p in inbox.unexpected] == [lost]
 
 
@@ -60,7 +61,9 @@ def test_a_table_without_a_file_is_missing_and_one_that_is_not_delivered_is_not(
     things = raw_things(tmp_path)
     others = contract(tmp_path, "raw.others", ["id"], delivery={"file": "others.csv", "format": "csv"})
     put(tmp_path / "inbox", f"{DAY}/things.csv")
-    inbox = read_inbox(tmp_path / "inbox", DAY, [others, contract(tmp_path, "clean.things", ["id"]), things])
+    inbox = read_inbox(
+        FolderInbox(tmp_path / "inbox"), DAY, [others, contract(tmp_path, "clean.things", ["id"]), things]
+    )
     assert inbox.missing == ("others.csv",)
     assert [b.contract.table.name for b in inbox.batches] == ["things"]
 
@@ -68,7 +71,7 @@ def test_a_table_without_a_file_is_missing_and_one_that_is_not_delivered_is_not(
 def test_batches_come_in_the_order_of_the_contracts(tmp_path: Path) -> None:
     first = contract(tmp_path, "raw.zebras", ["id"], delivery={"file": "zebras.csv", "format": "csv"})
     put(tmp_path / "inbox", f"{DAY}/things.csv", f"{DAY}/things.2.csv", f"{DAY}/zebras.csv")
-    batches = read_inbox(tmp_path / "inbox", DAY, [first, raw_things(tmp_path)]).batches
+    batches = read_inbox(FolderInbox(tmp_path / "inbox"), DAY, [first, raw_things(tmp_path)]).batches
     assert [b.path.name for b in batches] == ["zebras.csv", "things.2.csv", "things.csv"]
 
 

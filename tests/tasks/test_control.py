@@ -330,6 +330,6 @@ def test_a_control_file_is_no_delivery(till: Till) -> None:
     declare(till, {"rows": 1})
     folder = till.home / "inbox" / DAY.isoformat()
     (folder / "other.control.json").write_text("{}")
-    inbox = read_inbox(till.home / "inbox", DAY, till.open().registry.layer("raw"))
+    inbox = read_inbox(till.open().deliveries, DAY, till.open().registry.layer("raw"))
     assert [b.path.name for b in inbox.batches] == ["things.csv"]
     assert [p.name for p in inbox.unexpected] == ["other.control.json"]

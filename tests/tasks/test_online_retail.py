@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 from contracts.registry import Registry
 from tasks import delivery as work
-from tasks.batches import deliveries, read_inbox
+from tasks.batches import read_inbox
 from tasks.delivery import delivered_order
+from tasks.inbox import FolderInbox
 from tasks.ledger import LedgerImbalance
 from tasks.reading import LINE, UnreadableFile, read_delivered
 from tasks.settings import Settings
@@ -220,8 +221,9 @@ def table(settings_: Settings, name: str) -> pl.DataFrame:
     """All delivered rows of a raw table, over the files and days of the inbox, as the pipeline reads them."""
     registry = Registry.read()
     frames = []
-    for day in sorted(p.name for p in settings_.inbox.iterdir()):
-        for batch in read_inbox(settings_.inbox, date.fromisoformat(day), delivered_order(registry)).batches:
+    inbox = FolderInbox(settings_.inbox)
+    for day in inbox.days():
+        for batch in read_inbox(inbox, day, delivered_order(registry)).batches:
             if batch.contract.table.name == name:
                 delivered = read_delivered(batch.path, batch.contract, settings_.scratch)
                 assert delivered.malformed.is_empty()
@@ -334,7 +336,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory, _contracts_read_once: None)
 def test_files_are_named_by_table_and_source_file(mapped: Settings) -> None:
     (day,) = mapped.inbox.iterdir()
     assert day.name == "2010-10-31"
-    found = read_inbox(mapped.inbox, date(2010, 10, 31), delivered_order(Registry.read()))
+    found = read_inbox(FolderInbox(mapped.inbox), date(2010, 10, 31), delivered_order(Registry.read()))
     assert found.unexpected == ()
     assert {b.contract.table.name for b in found.batches} == set(TABLES)
 
@@ -686,7 +688,7 @@ def _latest(rows: pl.DataFrame) -> dict[str, str]:
 def load(mine: Settings) -> Workspace:
     """Every delivery of the inbox, from files to marts, as the flow does it."""
     space = Workspace.open(mine)
-    for day in deliveries(mine.inbox):
+    for day in FolderInbox(mine.inbox).days():
         space.begin()
         for file in work.find(space, day):
             work.ingest(space, file)

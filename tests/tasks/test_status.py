@@ -12,6 +12,7 @@ from small_shop import Shop, open_home, read_repository
 
 from contracts.model import Contract
 from tasks import delivery as work
+from tasks.inbox import FolderInbox
 from tasks.settings import Settings
 from tasks.status import Status, file_states, in_inbox, status
 from tasks.warehouse import open_warehouse
@@ -70,7 +71,7 @@ def inbox(tmp_path: Path, contracts: list[Contract], *files: tuple[date, str, in
         folder = tmp_path / "inbox" / day.isoformat()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x" * size)
-    return in_inbox(tmp_path / "inbox", sorted({day for day, *_ in files}), contracts)
+    return in_inbox(FolderInbox(tmp_path / "inbox"), sorted({day for day, *_ in files}), contracts)
 
 
 def states(found: pl.DataFrame) -> list[tuple[date, str, str]]:
@@ -122,7 +123,7 @@ def test_what_left_the_inbox_stays_loaded_and_what_is_required_is_missed(
 def state_of(home: Path, first: date | None = None, last: date | None = None) -> Status:
     registry, graph = read_repository()
     with open_warehouse(Settings(home=home), read_only=True) as warehouse:
-        return status(home / "inbox", warehouse, registry, graph, first, last)
+        return status(FolderInbox(home / "inbox"), warehouse, registry, graph, first, last)
 
 
 def test_a_day_without_delivery_is_a_gap_and_a_late_one_fills_it(shop: Shop, tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ from expectations.data_docs import build_site
 from expectations.gate import Gate
 from sql.dialect import to_duckdb
 from tasks.backfill import backfill, plan
-from tasks.batches import deliveries
 from tasks.status import status
 from tasks.workspace import Workspace
 
@@ -92,12 +91,12 @@ def _run(home: Path, repository: Path, event: Event, parallel: int | None) -> No
 
 
 def _day_by_day(space: Workspace) -> list[str]:
-    return [failure for day in deliveries(space.settings.inbox) for failure in load_day(space, day).failures]
+    return [failure for day in space.deliveries.days() for failure in load_day(space, day).failures]
 
 
 def _backfill(space: Workspace, parallel: int) -> list[str]:
     space.begin()
-    inbox, days = space.settings.inbox, deliveries(space.settings.inbox)
+    inbox, days = space.deliveries, space.deliveries.days()
     known = status(inbox, space.warehouse, space.registry, space.graph)
     return backfill(space, plan(inbox, known, days[0], days[-1]), None, parallel).failures
 

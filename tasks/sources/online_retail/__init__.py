@@ -21,6 +21,7 @@ from expectations.predicates import split
 from expectations.rules import rules_of
 from tasks import quarantine
 from tasks.batches import Batch
+from tasks.inbox import open_inbox
 from tasks.lake import Lake, batch_key, open_lake
 from tasks.reading import LINE, Delivered, UnreadableFile
 from tasks.settings import Settings
@@ -76,7 +77,7 @@ def _deliver(settings: Settings, registry: Registry, file: Path) -> FileAccount:
         )
         tables = _tables(lines, registry, settings.reporting_currency, account)
         _keep(open_lake(settings), batch, delivered, aside, lines)
-        place(settings.inbox, batch, tables, account)
+        place(open_inbox(settings), batch, tables, account)
         return account
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
