@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 LAYERS = ("raw", "clean", "curated", "core", "mart", "audit")
+# Raw tables stay in the lake; RAW is a reserved word of Redshift besides.
+WAREHOUSE_LAYERS = LAYERS[1:]
 STAGE_SCHEMA = "stage"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from contracts.ids import LAYERS, STAGE_SCHEMA, TableId
+from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, TableId
 from contracts.model import Column, Contract
 from contracts.types import ColumnType
 
@@ -27,7 +27,7 @@ def is_queued(contract: Contract) -> bool:
     return contract.table.layer in QUEUED_LAYERS
 
 
-def create_schemas(schemas: Iterable[str] = (*LAYERS, STAGE_SCHEMA)) -> list[str]:
+def create_schemas(schemas: Iterable[str] = (*WAREHOUSE_LAYERS, STAGE_SCHEMA)) -> list[str]:
     """One CREATE SCHEMA IF NOT EXISTS each."""
     return [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in schemas]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
+from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from contracts.model import Contract
 from sql import ddl
 from sql.dialect import SESSION, to_duckdb
@@ -112,7 +112,7 @@ class DuckDBWarehouse(Warehouse):
         return True
 
     def columns(self) -> dict[str, dict[str, Standing]]:
-        ours = {physical_schema(schema, self._environment): schema for schema in (*LAYERS, STAGE_SCHEMA)}
+        ours = {physical_schema(schema, self._environment): schema for schema in (*WAREHOUSE_LAYERS, STAGE_SCHEMA)}
         found: dict[str, dict[str, Standing]] = {}
         for schema, table, column, nullable, *type_ in self._frame(_COLUMNS, {}).iter_rows():
             if schema in ours:

@@ -23,7 +23,7 @@ import polars as pl
 import redshift_connector
 from redshift_connector.error import DatabaseError, InterfaceError, OperationalError
 
-from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
+from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
 from tasks import aws
@@ -162,7 +162,7 @@ class RedshiftWarehouse(Warehouse):
 
     def columns(self) -> dict[str, dict[str, Standing]]:
         found: dict[str, dict[str, Standing]] = {}
-        for schema in (*LAYERS, STAGE_SCHEMA):
+        for schema in (*WAREHOUSE_LAYERS, STAGE_SCHEMA):
             physical = physical_schema(schema, self._environment)
             for _, table, column, nullable, *type_ in self.query(_COLUMNS, schema=physical).iter_rows():
                 stands = Standing(reported(*type_), nullable == "YES")

@@ -37,7 +37,7 @@ CREATE = (
     "ratio DOUBLE PRECISION, day DATE, instant TIMESTAMP, yes BOOLEAN)"
 )
 ROWS: list[list[Any]] = [
-    ["मुंबई, \"quoted\"\nline ' \\ |", -3, 2**31 - 1, 2**62, Decimal("-0.05"), 1e-9, date(2024, 2, 29), None, True],
+    ['मुंबई, "quoted"\nline \' \\ |', -3, 2**31 - 1, 2**62, Decimal("-0.05"), 1e-9, date(2024, 2, 29), None, True],
     ["", 0, 0, 0, Decimal("12345678901234.56"), -0.5, date(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999), False],
     [None] * 9,
 ]
@@ -211,9 +211,7 @@ def test_an_unload_overwrites_only_when_it_is_told_to(loaded: redshift_connector
     assert pq.read_table(io.BytesIO(body)).num_rows == 0
 
 
-def test_a_connection_that_breaks_after_a_copy_has_loaded_it(
-    standin: Standin, connect: Connect, bucket: str
-) -> None:
+def test_a_connection_that_breaks_after_a_copy_has_loaded_it(standin: Standin, connect: Connect, bucket: str) -> None:
     put(bucket, "a.parquet", rows())
     connection = connect(autocommit=True)
     connection.run(CREATE)

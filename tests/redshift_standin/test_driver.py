@@ -114,7 +114,12 @@ def test_truncate_commits(connect: Connect) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["VACUUM t", "VACUUM FULL t TO 100 PERCENT BOOST", "ALTER TABLE t APPEND FROM u", "ALTER TABLE t ALTER a TYPE VARCHAR(9)"],
+    [
+        "VACUUM t",
+        "VACUUM FULL t TO 100 PERCENT BOOST",
+        "ALTER TABLE t APPEND FROM u",
+        "ALTER TABLE t ALTER a TYPE VARCHAR(9)",
+    ],
 )
 def test_some_statements_stand_alone(connect: Connect, statement: str) -> None:
     connection = connect()
