@@ -79,6 +79,8 @@ class Workspace:
         loader = Loader(self.warehouse, self.registry, self.graph, lambda: self.gate, self.run_id, checks=self.checks)
         loader.ensure_ready()
         shutil.rmtree(self.settings.scratch, ignore_errors=True)
+        # DuckDB makes its own folder in it when it first spills, but no folder above that one.
+        self.settings.scratch.mkdir(parents=True)
         return loader
 
     def begin(self, on_step: Callable[[str, str], None] | None = None) -> None:
