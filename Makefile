@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test torture mutants lint format lock bench-gates bench-growth clean
+.PHONY: help run test torture mutants lint format lock bench-gates bench-growth bench-memory clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -48,6 +48,10 @@ bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other librar
 
 bench-growth: .venv/ready-test ## Measure what a day costs in histories of 1, 4 and 16 times the days
 	$(BIN)/python benchmarks/growth.py $(if $(FOLDER),--folder $(FOLDER))
+
+bench-memory: .venv/ready-test ## Clean files of 0.2, 0.7 and 2.8 GB below 2 GiB, merge below DW_MEMORY_LIMIT (12 GB of disk)
+	$(BIN)/python benchmarks/memory.py $(if $(FOLDER),--folder $(FOLDER))
+	$(BIN)/python benchmarks/merge_memory.py $(if $(FOLDER),--folder $(FOLDER))
 
 clean: ## Remove the local warehouse and lake (not the environment)
 	rm -rf .warehouse
