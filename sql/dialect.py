@@ -22,6 +22,13 @@ SESSION: tuple[str, ...] = (
     "SET default_null_order = 'nulls_last'",
     "SET TimeZone = 'UTC'",
     "SET preserve_insertion_order = false",
+    # numerator / denominator * factor, rounded half away from zero: DuckDB divides decimals as DOUBLE, where 4899.525
+    # is a little less and comes out as 4899.52.
+    "CREATE OR REPLACE TEMP MACRO rounded_quotient(numerator, denominator, factor) AS "
+    "SIGN(CAST(numerator AS DECIMAL(38, 6))) * SIGN(CAST(denominator AS DECIMAL(38, 6))) * "
+    "((2 * factor * CAST(ABS(CAST(numerator AS DECIMAL(38, 6))) * 1000000 AS HUGEINT) "
+    "+ CAST(ABS(CAST(denominator AS DECIMAL(38, 6))) * 1000000 AS HUGEINT)) "
+    "// (2 * CAST(ABS(CAST(denominator AS DECIMAL(38, 6))) * 1000000 AS HUGEINT)))",
 )
 
 # Values that a run binds, and the type each has.
@@ -188,13 +195,33 @@ def _bytes_on_duckdb(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def _exact_quotients(tree: exp.Expr) -> exp.Expr:
+    """CAST(a / b AS DECIMAL(p, s)), rounded or not, by whole numbers, as Redshift's decimals come out."""
+
+    def exact(node: exp.Expr) -> exp.Expr:
+        if not (isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DECIMAL and node.to.expressions):
+            return node
+        precision, scale = (int(p.name) for p in (*node.to.expressions, exp.Literal.number(0))[:2])
+        inner = node.this.unnest()
+        if isinstance(inner, exp.Round) and inner.text("decimals") == str(scale):
+            inner = inner.this.unnest()
+        if not isinstance(inner, exp.Div) or any(c.to.this in exp.DataType.FLOAT_TYPES for c in inner.find_all(exp.Cast)):
+            return node
+        factor = exp.cast(exp.Literal.number(10**scale), "hugeint", dialect="duckdb")
+        whole = exp.Anonymous(this="rounded_quotient", expressions=[inner.this, inner.expression, factor])
+        unit = exp.cast(exp.Literal.number(f"{10.0**-scale:.{scale}f}"), f"decimal({scale + 1}, {scale})")
+        return exp.cast(exp.Mul(this=exp.cast(whole, f"decimal({precision}, 0)"), expression=unit), node.to)
+
+    return tree.transform(exact)
+
+
 def _named_binds(tree: exp.Expr) -> exp.Expr:
     """sqlglot would write `%(name)s`, where every % in the text then counts as a bind."""
     return tree.transform(lambda node: exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node)
 
 
 _REWRITES: dict[str, tuple[Callable[[exp.Expr], exp.Expr], ...]] = {
-    "duckdb": (_plain_tables, _hexadecimal(_hex_on_duckdb), _bytes_on_duckdb),
+    "duckdb": (_exact_quotients, _plain_tables, _hexadecimal(_hex_on_duckdb), _bytes_on_duckdb),
     "spark": (_plain_tables, _hexadecimal(_hex_on_spark)),
     "redshift": (_named_binds,),
 }

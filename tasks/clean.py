@@ -23,9 +23,6 @@ from tasks.reading import LINE, Delivered, read_delivered
 if TYPE_CHECKING:
     from expectations.gate import Gate, GateResult
 
-# Row groups are read whole, and several ahead: their size is what bounds the memory of the steps that read them.
-_ROW_GROUP = 32_768
-
 
 @dataclass(frozen=True)
 class Cleaned:
@@ -120,7 +117,7 @@ def sift(
 
     candidate = folder / "candidate.parquet"
     typed = to_clean(kept, raw, clean, delivery=batch.delivery, batch_id=batch.batch_id, timezone=timezone)
-    typed.sink_parquet(candidate, compression="lz4", row_group_size=_ROW_GROUP)
+    typed.sink_parquet(candidate, compression="lz4")
     frame = pl.scan_parquet(candidate)
     convertible = frame.filter(pl.col(BROKEN_TYPES).list.len() == 0).drop(BROKEN_TYPES)
     accepted, broken_clean = _set_aside(convertible, rules_of(clean))
