@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
@@ -12,7 +11,7 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from sql.dialect import to_redshift
 from sql.graph import Graph
-from sql.increment import scoped
+from sql.lake import lake_select, lake_view
 from tasks import ledger, quarantine
 from tasks.lake import Lake, LakeFile, batch_key
 from tasks.warehouse import Warehouse
@@ -35,18 +34,11 @@ def transform(
     Reads the batches that the ledger calls loaded, so that a file which no transaction published does not count; of
     files without a taken key, no more than the columns of the keys.
     """
-    contract = registry[table]
-    increment = contract.load.increment
     with DuckDBWarehouse(None) as engine:
         engine.view_frame(table.taken, taken)
         for source in sorted(graph.upstream(table)):
-            lake_view = f"lake.{source.layer}__{source.name}"
-            engine.execute(f"CREATE SCHEMA IF NOT EXISTS {source.layer}")
-            engine.view_parquet(lake_view, _files(registry[source], lake, warehouse), registry[source])
-            on = increment.sources.get(str(source)) if increment else None
-            wanted = f"{_quoted([on])[0]} IN (SELECT * FROM {table.taken})" if isinstance(on, str) else ""
-            engine.execute(f"CREATE VIEW {source} AS {_latest(registry[source], lake_view, wanted)}")
-        rows = engine.query(to_redshift(scoped(graph.select(table), contract, registry)))
+            engine.view_parquet(lake_view(source), _files(registry[source], lake, warehouse), registry[source])
+        rows = engine.query(to_redshift(lake_select(table, registry, graph)))
     # A run that died before it published, or whose gate failed, left a file for keys that are computed here again.
     lake.drop_batches(table, keep=_published_by(table, warehouse))
     return lake.put_frame(batch_key(table.lake_prefix, delivery, run, "rows.parquet"), rows.lazy())
@@ -65,20 +57,3 @@ def _files(source: Contract, lake: Lake, warehouse: Warehouse) -> list[LakeFile]
     keys = [batch_key(source.table.lake_prefix, day, batch, "rows.parquet") for batch, day in batches]
     keys = [key for key in keys if lake.exists(key)] + quarantine.redriven_files(warehouse, raw)
     return [lake.file(key) for key in keys]
-
-
-def _latest(source: Contract, lake_view: str, wanted: str) -> str:
-    """The rows of a clean table that stand: batches may hold a row again, and the greatest (version, hash) wins.
-
-    Of the keys that have a `wanted` row; all their rows compete, as the one that stands may be another's now.
-    """
-    columns, key = ", ".join(_quoted(source.names)), _quoted(source.key)
-    order = ", ".join(f"{c} DESC NULLS LAST" for c in _quoted(c for c in (source.load.versioned_by, "row_hash") if c))
-    rank = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(key)} ORDER BY {order}) AS row_rank"
-    same = " AND ".join(f"found.{c} = {lake_view}.{c}" for c in key)
-    scope = f" WHERE EXISTS (SELECT 1 FROM {lake_view} AS found WHERE {same} AND {wanted})" if wanted else ""
-    return f"SELECT {columns} FROM (SELECT {columns}, {rank} FROM {lake_view}{scope}) AS ranked WHERE row_rank = 1"
-
-
-def _quoted(names: Iterable[str]) -> list[str]:
-    return [f'"{name}"' for name in names]
