@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test torture mutants lint format lock bench-gates bench-growth bench-memory clean
+.PHONY: help run test spark torture mutants lint format lock bench-gates bench-growth bench-memory clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -17,6 +17,8 @@ run: .venv/ready ## Generate a delivery of three days and load it, from files to
 test: .venv/ready-test ## Lint, types, contracts, SQL and all tests
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
+
+spark: .venv/ready-spark ## Add PySpark and a Java, so that `make test` also runs the Glue job
 
 torture: .venv/ready-test ## Kill the pipeline N=200 times at random points, run it again, compare; SEED=7, WHOLE=1 for all tables
 	PYTHONPATH=tests $(BIN)/python tests/torture/torture.py --kills $(or $(N),200) --seed $(or $(SEED),7) $(if $(ONLY),--only $(ONLY)) $(if $(WHOLE),--whole)
@@ -70,6 +72,10 @@ clean: ## Remove the local warehouse and lake (not the environment)
 
 .venv/ready-test: requirements-test.lock .venv/ready
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-test.lock
+	@touch $@
+
+.venv/ready-spark: requirements-spark.lock .venv/ready-test
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-spark.lock
 	@touch $@
 
 .venv/ready-bench: requirements-bench.lock .venv/ready-test

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows import quarantine_commands
+from flows import glue_commands, quarantine_commands
 from flows.prefect_defaults import let_go
 
 app = typer.Typer(
@@ -297,6 +297,7 @@ def reconcile(
 
 
 app.add_typer(quarantine_commands.app, name="quarantine")
+app.add_typer(glue_commands.app, name="glue")
 app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
 
 
@@ -337,6 +338,7 @@ def _paragraph(error: Exception) -> str:
         "LedgerImbalance",
         "SchemaMismatch",
         "CopyLostRows",
+        "GlueFailed",
     }
     text = str(error) or type(error).__name__
     if type(error).__name__ in known or isinstance(error, ValueError | OSError):
