@@ -70,12 +70,14 @@ def read(spark: SparkSession, files: Sequence[str], columns: Mapping[str, str]) 
     if not files:
         return spark.createDataFrame([], ", ".join(f"`{name}` {_inside(type_)}" for name, type_ in columns.items()))
     # One reader takes one schema, and does not widen an int that became a bigint: a reader per schema does.
+    groups: dict[str, list[str]] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        schemas = list(pool.map(lambda file: spark.read.parquet(file).schema, files))
+        for file, schema in zip(files, pool.map(lambda file: _schema_text(spark, file), files), strict=True):
+            groups.setdefault(schema, []).append(file)
     frames = []
-    for schema in {s.json(): s for s in schemas}.values():
-        frame = spark.read.schema(schema).parquet(*(f for f, s in zip(files, schemas, strict=True) if s == schema))
-        known = set(schema.fieldNames())
+    for group in groups.values():
+        frame = spark.read.parquet(*group)
+        known = set(frame.columns)
         cells = [(col(f"`{name}`") if name in known else lit(None), name, type_) for name, type_ in columns.items()]
         frames.append(frame.select(*(cell.cast(_inside(type_)).alias(name) for cell, name, type_ in cells)))
     return reduce(DataFrame.unionAll, frames)
@@ -150,6 +152,19 @@ def parquet_files(spark: SparkSession, folder: str) -> dict[str, int]:
     system, path = _at(spark, folder)
     found = {status.getPath().getName(): int(status.getLen()) for status in system.listStatus(path)}
     return {f"{folder}/{name}": size for name, size in sorted(found.items()) if name.endswith(".parquet")}
+
+
+def _schema_text(spark: SparkSession, file: str) -> str:
+    """The schema in a file's footer; read here, as Spark would start a job for each file."""
+    _, path = _at(spark, file)
+    parquet = spark._jvm.org.apache.parquet.hadoop
+    reader = parquet.ParquetFileReader.open(
+        parquet.util.HadoopInputFile.fromPath(path, spark._jsc.hadoopConfiguration())
+    )
+    try:
+        return str(reader.getFileMetaData().getSchema().toString())
+    finally:
+        reader.close()
 
 
 def _at(spark: SparkSession, url: str) -> tuple[Any, Any]:
