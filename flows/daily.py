@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 
 from tasks import delivery as work
 from tasks.report import RunReport
@@ -30,8 +30,11 @@ def ingest(source: str, delivery: date, file: str) -> None:
 
 @task(task_run_name="build-{delivery}")
 def build(source: str, delivery: date) -> None:
-    """Curated, core and mart tables, each staged, gated and published."""
-    work.curate_and_build(_space(source), delivery)
+    """Curated, core and mart tables, each staged, gated and published; the log names the runs of Glue."""
+    space = _space(source)
+    work.curate_and_build(space, delivery)
+    for run, table in space.report.glue_runs.items():
+        get_run_logger().info("Glue run %s computed %s", run, table)
 
 
 @task(task_run_name="finish-{delivery}")

@@ -124,6 +124,8 @@ def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -
     console.print(f"[bold]Time[/]        {stages}, orchestration {rest:.1f} s; {seconds:.1f} s in all")
     console.print(f"[bold]Warehouse[/]   {settings.warehouse_name}", soft_wrap=True)
     console.print(f"[bold]Data Docs[/]   {docs}", soft_wrap=True)
+    for run, table in report.glue_runs.items():
+        console.print(f"[bold]Glue run[/]    {run} ({table})", soft_wrap=True)
     if report.already_loaded:
         console.print(
             f"[bold]Unchanged[/]   {len(report.already_loaded)} files are loaded already; nothing was done twice"

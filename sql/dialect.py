@@ -205,7 +205,9 @@ def _exact_quotients(tree: exp.Expr) -> exp.Expr:
         inner = node.this.unnest()
         if isinstance(inner, exp.Round) and inner.text("decimals") == str(scale):
             inner = inner.this.unnest()
-        if not isinstance(inner, exp.Div) or any(c.to.this in exp.DataType.FLOAT_TYPES for c in inner.find_all(exp.Cast)):
+        if not isinstance(inner, exp.Div) or any(
+            c.to.this in exp.DataType.FLOAT_TYPES for c in inner.find_all(exp.Cast)
+        ):
             return node
         factor = exp.cast(exp.Literal.number(10**scale), "hugeint", dialect="duckdb")
         whole = exp.Anonymous(this="rounded_quotient", expressions=[inner.this, inner.expression, factor])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import polars as pl
@@ -12,8 +13,9 @@ from contracts.registry import Registry
 from sql.dialect import to_redshift
 from sql.graph import Graph
 from sql.lake import lake_select, lake_view
-from tasks import ledger, quarantine
+from tasks import glue, ledger, quarantine
 from tasks.lake import Lake, LakeFile, batch_key
+from tasks.settings import Settings
 from tasks.warehouse import Warehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
@@ -22,25 +24,42 @@ def transform(
     table: TableId,
     taken: pl.DataFrame,
     *,
+    settings: Settings,
     registry: Registry,
     graph: Graph,
     lake: Lake,
     warehouse: Warehouse,
     delivery: date,
     run: str,
+    on_glue_run: Callable[[str], None],
 ) -> LakeFile:
     """Compute the rows of the taken keys of a curated table from the lake and write them there; returns the file.
 
     Reads the batches that the ledger calls loaded, so that a file which no transaction published does not count; of
-    files without a taken key, no more than the columns of the keys.
+    files without a taken key, no more than the columns of the keys. In aws mode a Glue job does it, whose id
+    `on_glue_run` is told; raises GlueFailed.
     """
+    files = {source: _files(registry[source], lake, warehouse) for source in sorted(graph.upstream(table))}
+    # A run that died before it published, or whose gate failed, left a file for keys that are computed here again.
+    lake.drop_batches(table, keep=_published_by(table, warehouse) | {run})
+    if settings.mode == "aws":
+        key = glue.run(
+            table,
+            {source: [address for file in found for address in file.objects()] for source, found in files.items()},
+            taken,
+            registry=registry,
+            graph=graph,
+            settings=settings,
+            delivery=delivery,
+            run_id=run,
+            on_run=on_glue_run,
+        )
+        return lake.file(key)
     with DuckDBWarehouse(None) as engine:
         engine.view_frame(table.taken, taken)
-        for source in sorted(graph.upstream(table)):
-            engine.view_parquet(lake_view(source), _files(registry[source], lake, warehouse), registry[source])
+        for source, found in files.items():
+            engine.view_parquet(lake_view(source), found, registry[source])
         rows = engine.query(to_redshift(lake_select(table, registry, graph)))
-    # A run that died before it published, or whose gate failed, left a file for keys that are computed here again.
-    lake.drop_batches(table, keep=_published_by(table, warehouse))
     return lake.put_frame(batch_key(table.lake_prefix, delivery, run, "rows.parquet"), rows.lazy())
 
 

@@ -17,6 +17,7 @@ from tasks.batches import Batch, Inbox, read_inbox
 from tasks.clean import Cleaned, clean_batch
 from tasks.control import BadControlFile
 from tasks.curate import transform
+from tasks.glue_runs import GlueFailed
 from tasks.lake import batch_key
 from tasks.ledger import Entry, LedgerImbalance
 from tasks.load import Counts, PublishRefused
@@ -165,7 +166,7 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
             continue
         try:
             build_table(space, table, delivery, full=redefined)
-        except (PublishRefused, RuleNotRun) as error:
+        except (PublishRefused, RuleNotRun, GlueFailed) as error:
             blocked[table] = table
             report.failures.append(str(error))
         except GateBlocked as error:
@@ -191,18 +192,25 @@ def build_table(
             path = transform(
                 table,
                 taken,
+                settings=space.settings,
                 registry=space.registry,
                 graph=space.graph,
                 lake=space.lake,
                 warehouse=space.warehouse,
                 delivery=delivery,
                 run=space.run_id,
+                on_glue_run=partial(_tell_glue_run, space, table),
             )
             counts, gates = space.loader.publish_curated(table, path)
         else:
             counts, gates = space.loader.build(table, full=full, max_closed_share=max_closed_share)
     report.gates += gates
     report.builds[str(table)] = report.builds.get(str(table), Counts()) + counts
+
+
+def _tell_glue_run(space: Workspace, table: TableId, glue_run: str) -> None:
+    space.report.glue_runs[glue_run] = str(table)
+    space.on_step("glue", glue_run)
 
 
 def finish(space: Workspace, delivery: date) -> None:

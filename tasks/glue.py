@@ -7,7 +7,6 @@ import io
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -19,10 +18,11 @@ from contracts.registry import Registry
 from sql.ddl import queue_column
 from sql.graph import Graph
 from sql.lake import flat, lake_view
-from tasks.aws import client, error_code
 from tasks.glue_bundle import entry
 from tasks.glue_runs import GlueFailed, Runs
 from tasks.lake import batch_key
+from tasks.lake.manifest import from_json, manifest_key
+from tasks.s3 import ObjectChanged, ObjectMissing, Store
 from tasks.settings import Settings
 
 # Plans lie apart from the table's own prefix: whoever reads that finds rows only.
@@ -49,40 +49,40 @@ def run(
     `<key without .parquet>.manifest`. The same table, run, files and keys are one plan: asked for again, its run is
     waited for, or its output is taken as it stands. `on_run` is told Glue's id of the run. Raises GlueFailed.
     """
-    lake = _Bucket.of(settings.lake_url, settings.kms_key)
+    lake = Store(settings.lake_url, settings.kms_key)
     key = batch_key(table.lake_prefix, delivery, run_id, "rows.parquet")
-    manifest = f"{key.removesuffix('.parquet')}.manifest"
+    manifest = manifest_key(key)
     keys = _parquet(_typed_keys(table, taken, registry))
     plan: dict[str, Any] = {
         "table": str(table),
         "run_id": run_id,
         "bundle_hash": entry(table, registry, graph).hash,
         "sources": {flat(lake_view(source)): list(sources[source]) for source in sorted(graph.upstream(table))},
-        "output": lake.url(key.rpartition("/")[0]),
+        "output": lake.uri(key.rpartition("/")[0]),
     }
     identity = hashlib.sha256(json.dumps(plan, sort_keys=True).encode() + keys).hexdigest()[:16]
     folder = f"{PLANS}/{table}/{run_id}/{identity}"
-    plan["plan"], plan["taken"] = identity, lake.url(f"{folder}/taken.parquet")
+    plan["plan"], plan["taken"] = identity, lake.uri(f"{folder}/taken.parquet")
 
     def is_done() -> bool:
         # Of an earlier plan of this run the parts bear another name.
-        found = lake.get(manifest)
-        return found is not None and all(f"/rows/{identity}-" in e["url"] for e in json.loads(found)["entries"])
+        found = _get(lake, manifest)
+        return found is not None and all(f"/rows/{identity}-" in part.uri for part in from_json(found))
 
     if is_done():
         return key
-    lake.put(f"{folder}/taken.parquet", keys)
-    lake.put(f"{folder}/plan.json", json.dumps(plan, indent=1).encode())
+    lake.send(f"{folder}/taken.parquet", keys)
+    lake.send(f"{folder}/plan.json", json.dumps(plan, indent=1).encode())
     submission = f"{folder}/submission-{{}}.json"
     glue_run = Runs(
         job=settings.glue_job,
         table=str(table),
-        plan=lake.url(f"{folder}/plan.json"),
-        siblings=lake.url(f"{PLANS}/"),
+        plan=lake.uri(f"{folder}/plan.json"),
+        siblings=lake.uri(f"{PLANS}/"),
         timeout=settings.glue_timeout,
-        claim=lambda n, text: lake.put(submission.format(n), text.encode(), only_new=True),
-        note=lambda n, text: lake.put(submission.format(n), text.encode()),
-        recall=lambda n: lake.get(submission.format(n)),
+        claim=lambda n, text: _put(lake, submission.format(n), text.encode()),
+        note=lambda n, text: lake.send(submission.format(n), text.encode()),
+        recall=lambda n: _get(lake, submission.format(n)),
         is_done=is_done,
         on_run=on_run,
         clock=clock,
@@ -90,7 +90,7 @@ def run(
     ).finish()
     if not is_done():
         raise GlueFailed(
-            f"{table}: Glue job {settings.glue_job}, run {glue_run} ended well but wrote no {lake.url(manifest)}; is "
+            f"{table}: Glue job {settings.glue_job}, run {glue_run} ended well but wrote no {lake.uri(manifest)}; is "
             "the job's script the one of `dw glue bundle`?"
         )
     return key
@@ -108,40 +108,18 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(frozen=True)
-class _Bucket:
-    """Small objects below a prefix of a bucket."""
+def _put(store: Store, key: str, body: bytes) -> bool:
+    """Write an object that is not there yet; False where there is one already."""
+    try:
+        store.send(key, body, IfNoneMatch="*")
+    except ObjectChanged:
+        return False
+    return True
 
-    name: str
-    prefix: str
-    kms_key: str
 
-    @classmethod
-    def of(cls, url: str, kms_key: str) -> _Bucket:
-        name, _, prefix = url.removeprefix("s3://").partition("/")
-        return cls(name, f"{prefix.strip('/')}/" if prefix.strip("/") else "", kms_key)
-
-    def url(self, key: str) -> str:
-        return f"s3://{self.name}/{self.prefix}{key}"
-
-    def put(self, key: str, body: bytes, *, only_new: bool = False) -> bool:
-        """Write an object; with `only_new`, False where there is one already."""
-        more: dict[str, str] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
-        if only_new:
-            more["IfNoneMatch"] = "*"
-        try:
-            client("s3").put_object(Bucket=self.name, Key=f"{self.prefix}{key}", Body=body, **more)
-        except client("s3").exceptions.ClientError as error:
-            # Conflict: two such writes at once, and the other one was first.
-            if only_new and error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
-                return False
-            raise
-        return True
-
-    def get(self, key: str) -> str | None:
-        """The text of an object; None where there is none."""
-        try:
-            answer = client("s3").get_object(Bucket=self.name, Key=f"{self.prefix}{key}")
-        except client("s3").exceptions.NoSuchKey:
-            return None
-        return str(answer["Body"].read().decode())
+def _get(store: Store, key: str) -> str | None:
+    """The text of an object; None where there is none."""
+    try:
+        return store.get(key)[0].decode()
+    except ObjectMissing:
+        return None

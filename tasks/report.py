@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class RunReport:
     """Entries of the ledger, counts per built table, gate results, seconds per stage, and what went wrong.
 
-    `altered`: the columns of standing tables that followed their contracts.
+    `altered`: the columns of standing tables that followed their contracts. `glue_runs`: Glue's ids and their tables.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -29,6 +29,7 @@ class RunReport:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     altered: list[str] = field(default_factory=list)
     already_loaded: list[str] = field(default_factory=list)
+    glue_runs: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -51,5 +52,6 @@ class RunReport:
             self.seconds[name] += seconds
         self.altered += other.altered
         self.already_loaded += other.already_loaded
+        self.glue_runs |= other.glue_runs
         self.warnings += other.warnings
         self.failures += other.failures

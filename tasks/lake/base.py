@@ -28,6 +28,7 @@ class LakeFile:
     key: str
     uri: str
     _fetch: Callable[[], tuple[Path, ...]] = field(repr=False, compare=False)
+    _objects: Callable[[], tuple[str, ...]] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def local(cls, path: Path, key: str = "") -> LakeFile:
@@ -42,6 +43,10 @@ class LakeFile:
     def paths(self) -> tuple[Path, ...]:
         """Local files that together are this one, to be read and not to be changed."""
         return self._fetch()
+
+    def objects(self) -> tuple[str, ...]:
+        """Addresses of the objects that together are this file, for a reader elsewhere."""
+        return self._objects() if self._objects else (self.uri,)
 
     def path(self) -> Path:
         """The local file of a key that is one file: one that was delivered, or a text."""

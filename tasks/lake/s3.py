@@ -73,7 +73,7 @@ class S3Lake(Lake):
     def file(self, key: str) -> LakeFile:
         if not key.endswith(".parquet"):
             return self._plain(key)
-        return LakeFile(key, self.store.uri(manifest_key(key)), lambda: self._fetch(key))
+        return LakeFile(key, self.store.uri(manifest_key(key)), lambda: self._fetch(key), lambda: self._addresses(key))
 
     def exists(self, key: str) -> bool:
         if key.endswith(".parquet") and self.store.head(manifest_key(key)):
@@ -121,6 +121,10 @@ class S3Lake(Lake):
             if again is None or again == parts:
                 raise
             return self._read(key, again)
+
+    def _addresses(self, key: str) -> tuple[str, ...]:
+        parts = self._parts(key)
+        return (self.store.uri(key),) if parts is None else tuple(part.uri for part in parts)
 
     def _read(self, key: str, parts: tuple[Part, ...]) -> tuple[Path, ...]:
         def local(part: Part) -> Path:

@@ -87,7 +87,8 @@ class Place:
         """What the script writes last."""
         key = plan_url.removeprefix(f"s3://{self.bucket}/")
         plan = json.loads(self.text(key))
-        entries = [{"url": f"{plan['output']}/rows/{plan['plan']}-x/part-0.parquet"}]
+        part = f"{plan['output']}/rows/{plan['plan']}-x/part-0.parquet"
+        entries = [{"url": part, "meta": {"content_length": 1}}]
         where = f"{plan['output']}/rows.manifest".removeprefix(f"s3://{self.bucket}/")
         aws.client("s3").put_object(Bucket=self.bucket, Key=where, Body=json.dumps({"entries": entries}).encode())
 
