@@ -33,10 +33,6 @@ $$SELECT pg_catalog.date_trunc(unit, a::timestamp)$$;
 CREATE FUNCTION redshift.last_day(a timestamp) RETURNS date LANGUAGE sql IMMUTABLE AS
 $$SELECT (pg_catalog.date_trunc('month', a) + interval '1 month' - interval '1 day')::date$$;
 
-CREATE FUNCTION redshift.add_months(a timestamp, n integer) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
-SELECT CASE WHEN a::date = redshift.last_day(a)
-    THEN redshift.last_day(a + n * interval '1 month')::timestamp + (a - a::date) ELSE a + n * interval '1 month' END$$;
-
 CREATE FUNCTION redshift.convert_timezone(source text, target text, a timestamp) RETURNS timestamp LANGUAGE sql
 IMMUTABLE AS $$SELECT a AT TIME ZONE source AT TIME ZONE target$$;
 
@@ -48,6 +44,8 @@ BEGIN
     IF base = 2 THEN RETURN ('0b' || digits)::bigint; END IF;
     RAISE feature_not_supported USING MESSAGE = 'the stand-in has STRTOL with base 2, 8, 10 and 16';
 END$$;
+
+CREATE FUNCTION redshift.held(a text) RETURNS text LANGUAGE plpgsql STABLE STRICT AS $$BEGIN RETURN a; END$$;
 
 -- No match gives '', not NULL.
 CREATE FUNCTION redshift.regexp_substr(a text, pattern text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS

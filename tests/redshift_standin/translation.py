@@ -66,8 +66,12 @@ def _try_cast(node: exp.Expr) -> exp.Expr:
     if to.this in _TEXT:
         return exp.Cast(this=node.this, to=to)
     # PostgreSQL's own reader tells whether it would read the text; the value is only read if so.
-    value = exp.Cast(this=node.this.copy(), to=exp.DataType(this=_T.TEXT))
-    valid = exp.Anonymous(this="pg_input_is_valid", expressions=[value, exp.Literal.string(to.sql("postgres").lower())])
+    # A constant would be read while the statement is planned, whatever the condition says.
+    of = _call("held", node.this) if isinstance(node.this, exp.Literal) else node.this.copy()
+    value = exp.Cast(this=of, to=exp.DataType(this=_T.TEXT))
+    valid = exp.Anonymous(
+        this="pg_input_is_valid", expressions=[value, exp.Literal.string(to.sql("postgres").lower())]
+    )
     return exp.Case(ifs=[exp.If(this=valid, true=exp.Cast(this=value.copy(), to=to))])
 
 
@@ -94,6 +98,11 @@ def _within(node: exp.Expr) -> exp.Expr:
     distinct = ""
     if isinstance(value, exp.Distinct):
         distinct, value = "DISTINCT ", value.expressions[0]
+    if distinct:
+        # PostgreSQL orders distinct values by themselves only.
+        for ordered in node.expression.find_all(exp.Ordered):
+            if ordered.this == value:
+                ordered.set("this", exp.cast(value.copy(), "text"))
     parts = (value.sql("postgres"), separator.sql("postgres"), node.expression.sql("postgres").strip())
     return exp.Var(this=f"STRING_AGG({distinct}CAST({parts[0]} AS TEXT), {parts[1]} {parts[2]})")
 
@@ -123,7 +132,7 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.TsOrDsDiff: lambda n: _call("datediff", _unit(n), n.expression, n.this),
     exp.TsOrDsAdd: lambda n: _call("dateadd", _unit(n), n.expression, n.this),
     exp.LastDay: lambda n: _call("last_day", n.this),
-    exp.AddMonths: lambda n: _call("add_months", n.this, n.expression),
+    exp.Round: lambda n: exp.Anonymous(this="ROUND", expressions=[n.this, *filter(None, [n.args.get("decimals")])]),
     exp.ConvertTimezone: lambda n: _call(
         "convert_timezone",
         n.args.get("source_tz") or exp.Literal.string("UTC"),
