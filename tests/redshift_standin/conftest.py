@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from local_aws import moto, new_bucket
+
 from redshift_standin.fixtures import connect, redshift, running_standin, standin
 
 __all__ = ["bucket", "connect", "local_aws", "redshift", "running_standin", "standin"]

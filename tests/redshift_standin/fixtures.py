@@ -1,7 +1,8 @@
-"""Fixtures of the stand-in, for every test that talks to Redshift: `from redshift_standin.fixtures import *`."""
+"""Fixtures of the stand-in, which a conftest.py imports by name; and `code`, the SQLSTATE of a refusal."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,10 +50,8 @@ def connect(standin: Standin) -> Iterator[Connect]:
 
     yield make
     for connection in opened:
-        try:
+        with contextlib.suppress(redshift_connector.Error):
             connection.close()
-        except redshift_connector.Error:
-            pass
 
 
 @pytest.fixture

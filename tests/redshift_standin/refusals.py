@@ -16,6 +16,15 @@ _TYPES = {
 }
 _NOT_HERE = {_T.SUPER, _T.VARBINARY, _T.GEOMETRY, _T.GEOGRAPHY, _T.HLLSKETCH}
 _WITHOUT_FRAME = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead)
+# Functions of Redshift that sqlglot does not know. PG_SLEEP is none of them: tests of the timeout need it.
+_FUNCTIONS = {
+    *("OCTET_LENGTH", "ISNULL", "REGEXP_COUNT", "REGEXP_INSTR", "TEXTLEN", "BTRIM", "REPLICATE", "QUOTE_IDENT"),
+    *("QUOTE_LITERAL", "TO_HEX", "CURRENT_SETTING", "SET_CONFIG", "HAS_TABLE_PRIVILEGE", "HAS_SCHEMA_PRIVILEGE"),
+    *("PG_LAST_COPY_COUNT", "PG_LAST_QUERY_ID", "PG_BACKEND_PID", "PG_TABLE_IS_VISIBLE", "PG_GET_USERBYID", "VERSION"),
+    *("PG_SLEEP", "DEXP", "DLOG1", "DLOG10", "TO_NUMBER", "MONTHS_BETWEEN", "BIT_AND", "BIT_OR", "FORMAT_TYPE"),
+}
+_ONLY_ELSEWHERE = {exp.ArrayAgg, exp.Unnest, exp.Explode, exp.JSONObjectAgg, exp.ArrayConcatAgg}
+_CATALOGUE = ("information_schema", "pg_catalog")
 
 
 def check(tree: exp.Expr) -> None:
@@ -31,10 +40,21 @@ def check(tree: exp.Expr) -> None:
     for node in tree.walk():
         for error in _faults(node):
             raise error
+    _leader_node_only(tree)
 
 
 def alters_column(tree: exp.Expr) -> bool:
     return isinstance(tree, exp.Alter) and any(isinstance(a, exp.AlterColumn) for a in tree.args.get("actions") or ())
+
+
+def _leader_node_only(tree: exp.Expr) -> None:
+    """The catalogue is known to the leader node alone, tables lie on the others: no statement has both."""
+    names = {cte.alias for cte in tree.find_all(exp.CTE)}
+    tables = [t for t in tree.find_all(exp.Table) if t.db or t.name not in names]
+    catalogue = [t for t in tables if t.db in _CATALOGUE or (not t.db and t.name.startswith(("pg_", "svv_")))]
+    series = list(tree.find_all(exp.GenerateSeries))
+    if (catalogue or series) and len(tables) > len(catalogue) + len(series):
+        raise unsupported("Specified types or functions (one per INFO message) not supported on Redshift tables.")
 
 
 def _faults(node: exp.Expr) -> Iterator[RedshiftError]:
@@ -61,9 +81,13 @@ def _faults(node: exp.Expr) -> Iterator[RedshiftError]:
         yield unsupported("the stand-in has no IGNORE NULLS")
     elif isinstance(node, exp.Window):
         yield from _window(node)
-    elif isinstance(node, exp.Join) and node.side.upper() == "FULL" and node.args.get("on") is not None:
-        if node.args["on"].find(exp.EQ) is None:
+    elif isinstance(node, exp.Join) and node.side.upper() == "FULL":
+        if (on := node.args.get("on")) is not None and on.find(exp.EQ) is None:
             yield unsupported("FULL JOIN is only supported with merge-joinable join conditions")
+    elif isinstance(node, exp.Anonymous) and node.name.upper() not in _FUNCTIONS:
+        yield RedshiftError("42883", f"function {node.name.lower()} does not exist")
+    elif type(node) in _ONLY_ELSEWHERE:
+        yield RedshiftError("42883", f"function {node.sql_name().lower()} does not exist")
 
 
 def _type(node: exp.DataType) -> Iterator[RedshiftError]:

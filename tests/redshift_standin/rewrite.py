@@ -19,7 +19,9 @@ from redshift_standin.unloading import Unload, parse_unload
 _PIECES = r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/"
 _BIND = re.compile(rf"{_PIECES}|\$(\d+)", re.DOTALL)
 _END = re.compile(rf"{_PIECES}|(;)", re.DOTALL)
-_COMMENT = re.compile(rf"('(?:[^'\\]|\\.|'')*'|\"[^\"]*\")|--[^\n]*|/\*.*?\*/", re.DOTALL)
+# sqlglot reads these as other functions, which Redshift has.
+_FOREIGN = re.compile(rf"{_PIECES}|\b(STRING_AGG|GROUP_CONCAT|GEN_RANDOM_UUID|UUID|STRFTIME|LIST)\s*\(", re.I | re.S)
+_COMMENT = re.compile(r"('(?:[^'\\]|\\.|'')*'|\"[^\"]*\")|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def rewrite(text: str) -> Statement:
 
 def _parsed(plain: str, first: str) -> Statement:
     masked = _BIND.sub(lambda match: f":p{match.group(1)}" if match.group(1) else match.group(), plain)
+    if foreign := next(filter(None, (match.group(1) for match in _FOREIGN.finditer(masked))), ""):
+        raise RedshiftError("42883", f"function {foreign.lower()} does not exist")
     if first in ("CREATE", "ALTER"):
         masked = commands.without_physical(masked)
     try:

@@ -261,7 +261,7 @@ class Session:
         self.client.send(b"Z", self.status)
 
     def _internal(self, statement: str) -> list[list[str | None]]:
-        """Run a statement of the front's own inside of what the client is doing; its rows. Raise _Failed on an error."""
+        """The rows of a statement of the front's own, run amid what the client is doing; _Failed after an error."""
         server = self._server
         name = text("standin")
         server.send(b"P", name + text(statement) + b"\0\0")

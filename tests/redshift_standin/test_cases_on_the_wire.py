@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redshift_connector
+
 from redshift_standin import Standin
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cases"))

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redshift_connector
+
 from redshift_standin import Standin
 from redshift_standin.fixtures import Connect
-
 from tasks import aws
 
 ROLE = "IAM_ROLE 'arn:aws:iam::123456789012:role/warehouse'"
@@ -51,7 +51,8 @@ def put(bucket: str, key: str, table: pa.Table) -> int:
 
 
 def rows(values: list[list[Any]] = ROWS, schema: pa.Schema = SCHEMA) -> pa.Table:
-    return pa.table([pa.array(list(column), type_) for column, type_ in zip(zip(*values), schema.types)], schema=schema)
+    columns = zip(zip(*values, strict=True), schema.types, strict=True)
+    return pa.table([pa.array(list(column), type_) for column, type_ in columns], schema=schema)
 
 
 def manifest(bucket: str, entries: list[dict[str, Any]], key: str = "m.manifest") -> str:

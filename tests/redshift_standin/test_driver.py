@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redshift_connector
+
 from redshift_standin import Standin
 from redshift_standin.fixtures import Connect, code
 

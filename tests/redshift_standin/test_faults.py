@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import redshift_connector
+
 from redshift_standin import Standin
 from redshift_standin.fixtures import Connect, code
 

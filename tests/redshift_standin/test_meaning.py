@@ -13,8 +13,8 @@ import redshift_connector
 from documented_answers import ANSWERS
 from hypothesis import given
 from hypothesis import strategies as st
-from redshift_standin import Standin
 
+from redshift_standin import Standin
 from sql.dialect import SESSION, to_duckdb
 
 ANSWERS_HERE: list[tuple[str, Any]] = [
@@ -38,11 +38,15 @@ ANSWERS_HERE: list[tuple[str, Any]] = [
     ("CAST(1.5 AS DECIMAL)", Decimal("2")),
     ("'b' < 'Z'", False),
     ("(SELECT LISTAGG(a, '-') WITHIN GROUP (ORDER BY a DESC) FROM (SELECT 'x' AS a UNION ALL SELECT 'y') AS v)", "y-x"),
+    ("(SELECT LISTAGG(a) FROM (SELECT 1 AS a UNION ALL SELECT 1) AS v)", "11"),
     ("(SELECT LISTAGG(DISTINCT a, ',') WITHIN GROUP (ORDER BY a) FROM (SELECT 1 AS a UNION ALL SELECT 1) AS v)", "1"),
     ("(SELECT MEDIAN(a) FROM (SELECT 1 AS a UNION ALL SELECT 4) AS v)", 2.5),
     ("(SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) FROM (SELECT 1 AS a UNION ALL SELECT 2) AS v)", 1.5),
     ("(SELECT APPROXIMATE COUNT(DISTINCT a) FROM (SELECT 1 AS a UNION ALL SELECT 1) AS v)", 1),
-    ("(SELECT a FROM (SELECT 1 AS a, 2 AS b UNION ALL SELECT 3, 4) AS v QUALIFY ROW_NUMBER() OVER (ORDER BY b) = 2)", 3),
+    (
+        "(SELECT a FROM (SELECT 1 AS a, 2 AS b UNION ALL SELECT 3, 4) AS v QUALIFY ROW_NUMBER() OVER (ORDER BY b) = 2)",
+        3,
+    ),
     ("(SELECT TOP 1 a FROM (SELECT 1 AS a UNION ALL SELECT 3) AS v ORDER BY a DESC)", 3),
     ("(SELECT BOOL_AND(a) FROM (SELECT TRUE AS a UNION ALL SELECT FALSE) AS v)", False),
     ("'it''s \\\\ \\t.'", "it's \\ \t."),
@@ -59,7 +63,9 @@ def session(running_standin: Standin) -> Iterator[redshift_connector.Connection]
         yield connection
 
 
-@pytest.mark.parametrize(("expression", "answer"), ANSWERS + ANSWERS_HERE, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("expression", "answer"), ANSWERS + ANSWERS_HERE, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_an_expression_answers_as_redshift_documents(
     session: redshift_connector.Connection, expression: str, answer: object
 ) -> None:
@@ -70,7 +76,12 @@ def test_an_expression_answers_as_redshift_documents(
 
 @pytest.mark.parametrize(
     ("order", "expected"),
-    [("a", [1, 2, None]), ("a DESC", [None, 2, 1]), ("a NULLS FIRST", [None, 1, 2]), ("a DESC NULLS LAST", [2, 1, None])],
+    [
+        ("a", [1, 2, None]),
+        ("a DESC", [None, 2, 1]),
+        ("a NULLS FIRST", [None, 1, 2]),
+        ("a DESC NULLS LAST", [2, 1, None]),
+    ],
 )
 def test_nulls_stand_where_redshift_puts_them(
     session: redshift_connector.Connection, order: str, expected: list[int | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import redshift_connector
+
 from redshift_standin.fixtures import code
 
 MERGE = (
@@ -71,6 +72,13 @@ def tables(redshift: redshift_connector.Connection) -> redshift_connector.Connec
         ("SELECT SUM(a) OVER (ORDER BY d RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM s.t", "0A000"),
         ("SELECT COUNT(DISTINCT a) OVER (PARTITION BY b) FROM s.t", "0A000"),
         ("SELECT t.a FROM s.t FULL JOIN s.u ON t.a > u.a", "0A000"),
+        ("SELECT STRING_AGG(b, ',') FROM s.t", "42883"),
+        ("SELECT STRING_AGG(b, ',' ORDER BY a) FROM s.t", "42883"),
+        ("SELECT ARRAY_AGG(b) FROM s.t", "42883"),
+        ("SELECT GEN_RANDOM_UUID()", "42883"),
+        ("SELECT JSONB_BUILD_OBJECT('a', a) FROM s.t", "42883"),
+        ("INSERT INTO s.t (b) SELECT table_name FROM information_schema.tables", "0A000"),
+        ("SELECT a, n FROM s.t CROSS JOIN GENERATE_SERIES(1, 3) AS g(n)", "0A000"),
         ("SAVEPOINT p", "42601"),
         ("COPY s.t FROM 's3://bucket/key' FORMAT AS PARQUET", "0A000"),
         ("COPY s.t FROM 's3://bucket/key' IAM_ROLE default FORMAT AS PARQUET REGION 'eu-west-1'", "0A000"),
@@ -104,6 +112,9 @@ def test_what_is_refused(tables: redshift_connector.Connection, statement: str, 
         "VACUUM SORT ONLY s.t",
         "ANALYZE s.t PREDICATE COLUMNS",
         "EXPLAIN SELECT a FROM s.t",
+        "SELECT LISTAGG(b) FROM s.t",
+        "SELECT LISTAGG(b, ',') FROM s.t",
+        "SELECT COUNT(*) FROM information_schema.tables AS t JOIN pg_namespace AS n ON n.nspname = t.table_schema",
         "COMMENT ON COLUMN s.t.a IS 'it''s; $1'",
         "GRANT SELECT ON s.t TO PUBLIC",
     ],

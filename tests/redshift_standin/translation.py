@@ -69,9 +69,7 @@ def _try_cast(node: exp.Expr) -> exp.Expr:
     # A constant would be read while the statement is planned, whatever the condition says.
     of = _call("held", node.this) if isinstance(node.this, exp.Literal) else node.this.copy()
     value = exp.Cast(this=of, to=exp.DataType(this=_T.TEXT))
-    valid = exp.Anonymous(
-        this="pg_input_is_valid", expressions=[value, exp.Literal.string(to.sql("postgres").lower())]
-    )
+    valid = exp.Anonymous(this="pg_input_is_valid", expressions=[value, exp.Literal.string(to.sql("postgres").lower())])
     return exp.Case(ifs=[exp.If(this=valid, true=exp.Cast(this=value.copy(), to=to))])
 
 
@@ -87,6 +85,14 @@ def _concat(node: exp.Expr) -> exp.Expr:
     for other in rest:
         first = exp.DPipe(this=first, expression=other, safe=False)
     return exp.Paren(this=first)
+
+
+def _listagg(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.parent, exp.WithinGroup):
+        return node
+    value = node.this if isinstance(node.this, exp.Distinct) else exp.cast(node.this, "text")
+    separator = node.args.get("separator") or exp.Literal.string("")
+    return exp.Anonymous(this="STRING_AGG", expressions=[value, separator])
 
 
 def _within(node: exp.Expr) -> exp.Expr:
@@ -146,6 +152,7 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.TryCast: _try_cast,
     exp.Extract: _extract,
     exp.Concat: _concat,
+    exp.GroupConcat: _listagg,
     exp.WithinGroup: _within,
     exp.ApproxDistinct: lambda n: exp.Count(this=exp.Distinct(expressions=[n.this])),
     exp.DataType: _type,
