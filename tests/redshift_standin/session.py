@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from redshift_standin import loading, unloading
 from redshift_standin.cluster import Backend
 from redshift_standin.errors import RedshiftError, in_transaction, translated, unsupported
-from redshift_standin.rewrite import Statement, rewrite, split
+from redshift_standin.rewrite import Statement, rewrite, split, without_comments
 from redshift_standin.wire import Closed, Stream, columns, fields, pairs, response, strings, text, values
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ class Session:
     def _parse(self, body: bytes) -> None:
         name, statement, rest = body.split(b"\0", 2)
         types = bytearray(rest)
-        # The driver says -1 for a NULL and 705 (unknown) for text: PostgreSQL is to find the type by itself.
+        # The driver says 705 (unknown) for text and NULL: PostgreSQL is to find the type by itself.
         for at in range(2, len(types), 4):
-            if types[at : at + 4] in (b"\xff\xff\xff\xff", struct.pack("!i", 705)):
+            if types[at : at + 4] == struct.pack("!i", 705):
                 types[at : at + 4] = b"\0\0\0\0"
         original = statement.decode()
         try:
@@ -156,7 +156,7 @@ class Session:
         portal = strings(body[:-4])[0]
         original, statement = self._prepared.get(self._portals.get(portal, ""), ("", Statement("")))
         self.standin.log(self.number, original)
-        fault = self.standin.faults.meet(original)
+        fault = self.standin.faults.meet(without_comments(original))
         if fault is not None and fault.error is not None:
             self._fail(fault.error)
             return
@@ -197,7 +197,7 @@ class Session:
             self._fail_query(error)
             return
         self.standin.log(self.number, statements)
-        fault = self.standin.faults.meet(statements)
+        fault = self.standin.faults.meet(without_comments(statements))
         if fault is not None and fault.error is not None:
             self._fail_query(fault.error)
             return

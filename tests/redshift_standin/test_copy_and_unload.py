@@ -206,7 +206,7 @@ def test_an_unload_overwrites_only_when_it_is_told_to(loaded: redshift_connector
     loaded.run(unload)
     assert "not empty" in detail(loaded, unload)
     loaded.run(f"{unload} ALLOWOVERWRITE")
-    loaded.run(f"{unload} CLEANPATH")
+    loaded.run(f"/* who */ {unload} CLEANPATH MANIFEST KMS_KEY_ID 'arn:aws:kms:eu-west-1:123456789012:key/1' ENCRYPTED")
     loaded.run(unload.replace("x_", "empty_").replace("SELECT 1::BIGINT AS one", "SELECT big FROM t"))
     body = aws.client("s3").get_object(Bucket=bucket, Key="out/empty_0000_part_00.parquet")["Body"].read()
     assert pq.read_table(io.BytesIO(body)).num_rows == 0
@@ -216,7 +216,7 @@ def test_a_connection_that_breaks_after_a_copy_has_loaded_it(standin: Standin, c
     put(bucket, "a.parquet", rows())
     connection = connect(autocommit=True)
     connection.run(CREATE)
-    standin.faults.drop_connection(matching="^COPY", when="after")
+    standin.faults.drop_connection(matching="^copy", when="after")
     with pytest.raises(redshift_connector.InterfaceError):
-        connection.run(f"COPY t FROM 's3://{bucket}/a.parquet' {ROLE} FORMAT AS PARQUET")
+        connection.run(f"/* who */ COPY t FROM 's3://{bucket}/a.parquet' {ROLE} FORMAT AS PARQUET")
     assert connect().run("SELECT COUNT(*) FROM t") == ([3],)

@@ -19,6 +19,11 @@ from tasks import aws
 _UNLOAD = re.compile(
     r"(?is)UNLOAD\s*\(\s*(?:'((?:[^'\\]|\\.|'')*)'|\$\$(.*?)\$\$)\s*\)\s*TO\s+'s3://([^/']+)/([^']*)'(.*)"
 )
+# Options that change nothing here.
+_OPTIONS = re.compile(
+    r"(?is)\b(?:FORMAT\s+(?:AS\s+)?)?PARQUET\b|\bPARALLEL\s+\w+|\bMAXFILESIZE\s+[\d.]+\s*[MG]B\b"
+    r"|\bKMS_KEY_ID\s+'[^']*'|\bENCRYPTED\b|\bEXTENSION\s+'[^']*'|\bREGION\s+'[^']*'"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def parse_unload(text: str) -> Unload:
     rest = re.sub(rf"(?is)\b{ROLE}", " ", rest)
     if re.search(r"(?i)\bPARQUET\b", rest) is None:
         raise unsupported("the stand-in has UNLOAD to Parquet only")
-    words = re.sub(r"(?is)\b(?:FORMAT\s+(?:AS\s+)?)?PARQUET\b|\bPARALLEL\s+\w+|\bMAXFILESIZE\s+[\d.]+\s*\w*", " ", rest)
+    words = _OPTIONS.sub(" ", rest)
     options = set(words.upper().split())
     if unknown := options - {"ALLOWOVERWRITE", "CLEANPATH", "MANIFEST", "VERBOSE"}:
         raise syntax(min(unknown))
