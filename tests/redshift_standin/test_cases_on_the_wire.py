@@ -30,8 +30,7 @@ def warehouse(running_standin: Standin) -> Iterator[redshift_connector.Connectio
     settings = {name: getattr(running_standin, name) for name in ("host", "port", "user", "password", "database")}
     with redshift_connector.connect(**settings) as connection:
         for statement in ddl.create_all(registry().values()):
-            if statement != "CREATE SCHEMA IF NOT EXISTS raw":
-                connection.run(statement)
+            connection.run(statement)
         connection.commit()
         yield connection
 
