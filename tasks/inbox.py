@@ -99,6 +99,7 @@ class S3Inbox(Deliveries):
     def __init__(self, store: Store, cache: Path) -> None:
         self._store = store
         self._cache = cache / hashlib.sha256(store.url.encode()).hexdigest()[:16]
+        self._read: set[Path] = set()
 
     def __str__(self) -> str:
         return self._store.url
@@ -110,24 +111,30 @@ class S3Inbox(Deliveries):
         return {name: head.length for name, head in self._heads(day).items()}
 
     def folder(self, day: date) -> Path:
-        """Downloads what is new or changed, by ETag and length, and removes what has gone."""
-        heads, folder = self._heads(day), self._cache / day.isoformat()
-        folder.mkdir(parents=True, exist_ok=True)
-        index = self._cache / f"{day.isoformat()}.json"
-        have = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
-        same = {n for n, h in heads.items() if have.get(n) == list(h) and _size(folder / n) == h.length}
-        # Before a file changes, the index no longer vouches for it.
-        _write(index, {name: heads[name] for name in same})
-        for path in folder.iterdir():
-            if path.name not in heads:
-                path.unlink()
+        """Downloads what is new or changed, by ETag and length, and removes what has gone.
+
+        Each state of a day has a folder of its own, so that a file stays as it is while somebody reads it.
+        """
+        heads, place = self._heads(day), self._cache / day.isoformat()
+        state = hashlib.sha256(json.dumps(sorted(heads.items())).encode()).hexdigest()[:16]
+        folder, objects = place / state, place / "objects"
+        kept = {name: self._store.cache_path(name, objects, head) for name, head in heads.items()}
 
         def download(name: str) -> None:
-            self._download(f"{day.isoformat()}/{name}", folder / name, heads[name])
+            if _size(kept[name]) != heads[name].length:
+                self._download(f"{day.isoformat()}/{name}", kept[name], heads[name])
 
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="inbox") as pool:
-            list(pool.map(download, sorted(heads.keys() - same)))
-        _write(index, heads)
+        if any(_size(folder / name) != head.length for name, head in heads.items()):
+            with ThreadPoolExecutor(_READERS, thread_name_prefix="inbox") as pool:
+                list(pool.map(download, sorted(heads)))
+            part = _emptied(place / ".part")
+            for name in heads:
+                os.link(kept[name], part / name)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+        self._read.add(folder)
+        _keep_only(place, {*self._read, objects})
+        _keep_only(objects, {path.parent for path in kept.values()})
         return folder
 
     def workplace(self, name: str) -> Path:
@@ -194,7 +201,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
 
 
-def _write(index: Path, heads: dict[str, Head]) -> None:
-    part = index.with_suffix(".part")
-    part.write_text(json.dumps(heads), encoding="utf-8")
-    part.replace(index)
+def _keep_only(folder: Path, wanted: set[Path]) -> None:
+    for path in folder.iterdir():
+        if path not in wanted:
+            shutil.rmtree(path)

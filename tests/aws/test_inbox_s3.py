@@ -157,22 +157,37 @@ def test_a_file_that_changes_while_it_is_read_is_told_and_read_by_the_next_run(
     assert contents(inbox.folder(DAY)) == {"a.csv": "2"}
 
 
-def test_a_download_that_broke_off_is_done_again(store: Store, inbox: S3Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    deliver(inbox, DAY, a_csv="1")
-    inbox.folder(DAY)
+def test_a_file_that_was_handed_out_stays_as_it_is_when_the_day_is_read_again(store: Store, inbox: S3Inbox) -> None:
+    deliver(inbox, DAY, a_csv="1", b_csv="b")
+    before = inbox.folder(DAY)
     store.send(f"{DAY}/a.csv", b"2")
+    store.delete([f"{DAY}/b.csv"])
+    assert contents(inbox.folder(DAY)) == {"a.csv": "2"}
+    assert contents(before) == {"a.csv": "1", "b.csv": "b"}
+    # Another run has no use for it.
+    later = S3Inbox(store, inbox._cache.parent)
+    assert contents(later.folder(DAY)) == {"a.csv": "2"}
+    assert not before.exists()
+    assert len(list((inbox._cache / DAY.isoformat() / "objects").iterdir())) == 1
 
-    def broken(self: Store, key: str, target: Path, etag: str) -> None:
-        target.write_text("2")
-        raise KeyboardInterrupt
+
+def test_a_copy_that_was_broken_off_is_made_again(
+    store: Store, inbox: S3Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(inbox, DAY, a_csv="1", b_csv="2")
+    linked: list[Path] = []
+
+    def killed(source: Path, target: Path) -> None:
+        linked.append(target)
+        if len(linked) == 2:
+            raise KeyboardInterrupt
+        target.hardlink_to(source)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "fetch", broken)
+        patch.setattr("tasks.inbox.os.link", killed)
         with pytest.raises(KeyboardInterrupt):
             inbox.folder(DAY)
-    # Back to the first content: the copy holds the second one, of the same length.
-    store.send(f"{DAY}/a.csv", b"1")
-    assert contents(inbox.folder(DAY)) == {"a.csv": "1"}
+    assert contents(inbox.folder(DAY)) == {"a.csv": "1", "b.csv": "2"}
 
 
 def test_a_day_of_more_files_than_one_answer_holds(store: Store, inbox: S3Inbox) -> None:

@@ -249,7 +249,35 @@ def test_readers_see_the_old_rows_or_the_new_ones_while_they_are_replaced(s3_lak
     assert len(objects(s3_lake)) == 2
 
 
-def test_several_parts_are_one_file_as_a_job_of_many_writers_leaves_them(s3_lake: S3Lake, tmp_path: Path) -> None:
+def test_the_same_rows_again_stay_there(s3_lake: S3Lake) -> None:
+    s3_lake.put_frame(KEY, ROWS.lazy())
+    before = objects(s3_lake)
+    s3_lake.put_frame(KEY, ROWS.lazy())
+    assert objects(s3_lake) == before
+    assert again(s3_lake).file(KEY).scan().collect().equals(ROWS)
+
+
+def test_a_reader_whose_manifest_was_replaced_reads_what_replaced_it(
+    s3_lake: S3Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3_lake.put_frame(KEY, pl.LazyFrame({"id": [1]}))
+    cached, calls = Store.cached, []
+
+    def late(self: Store, *args: Any) -> Path:
+        calls.append(args)
+        if len(calls) == 1:
+            s3_lake.put_frame(KEY, pl.LazyFrame({"id": [2]}))
+        return cached(self, *args)
+
+    monkeypatch.setattr(Store, "cached", late)
+    assert again(s3_lake).file(KEY).scan().collect()["id"].to_list() == [2]
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_several_parts_are_one_file_as_a_job_of_many_writers_leaves_them(
+    s3_lake: S3Lake, tmp_path: Path, removed: bool
+) -> None:
     parts = []
     for n in range(3):
         pl.DataFrame({"id": [n]}).write_parquet(tmp_path / "part")
@@ -259,6 +287,10 @@ def test_several_parts_are_one_file_as_a_job_of_many_writers_leaves_them(s3_lake
     file = s3_lake.file("curated/x/rows.parquet")
     assert len(file.paths()) == 3
     assert file.scan().collect()["id"].to_list() == [0, 1, 2]
+    if removed:
+        s3_lake.remove(file.key)
+        assert objects(s3_lake) == []
+        return
     s3_lake.put_frame("curated/x/rows.parquet", pl.LazyFrame({"id": [9]}))
     assert again(s3_lake).file(file.key).scan().collect()["id"].to_list() == [9]
     assert len(objects(s3_lake)) == 2
@@ -420,6 +452,9 @@ def busy(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
             asked.append(self.command)
             if answers and self.command in only:
                 status, code = answers.pop(0)
+                if status == 200:
+                    self._forward(body, cut=True)
+                    return
                 text = (
                     f"<Error><Code>{code}</Code><Message>Please wait</Message>"
                     "<AWSAccessKeyId>AKIAVERYSECRETKEYID1</AWSAccessKeyId>"
@@ -432,7 +467,7 @@ def busy(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
                 return
             self._forward(body)
 
-        def _forward(self, body: bytes) -> None:
+        def _forward(self, body: bytes, cut: bool = False) -> None:
             import http.client
 
             host = local_aws.removeprefix("http://")
@@ -448,7 +483,8 @@ def busy(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
             length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
             self.send_header("Content-Length", length or "0")
             self.end_headers()
-            self.wfile.write(data)
+            self.wfile.write(data[: len(data) // 2] if cut else data)
+            self.close_connection = cut
             connection.close()
 
         do_PUT = do_GET = do_HEAD = do_POST = do_DELETE = _pass
@@ -484,6 +520,22 @@ def test_a_busy_s3_is_asked_again(s3_lake: S3Lake, busy: Callable[..., list[str]
     s3_lake.put_frame(KEY, ROWS.lazy())
     assert asked.count("PUT") == 4
     assert again(s3_lake).file(KEY).scan().collect().equals(ROWS)
+
+
+@pytest.mark.parametrize("name", ["text", "rows"])
+def test_a_download_that_is_cut_off_is_made_again_and_given_up_in_the_end(
+    s3_lake: S3Lake, busy: Callable[..., list[str]], name: str
+) -> None:
+    s3_lake.put_frame(KEY, ROWS.lazy())
+    s3_lake.put_text("x.txt", "x" * 1000)
+    key = KEY if name == "rows" else "x.txt"
+    asked = busy(*[(200, "cut")] * 3, methods="GET")
+    before = asked.count("GET")
+    assert again(s3_lake).file(key).path().stat().st_size > 100
+    assert asked.count("GET") - before == 3 + (2 if name == "rows" else 1)
+    busy(*[(200, "cut")] * 4, methods="GET")
+    with pytest.raises(StorageError, match=r"s3://.*: cannot read it: (IncompleteReadError|ResponseStreamingError)"):
+        S3Lake(s3_lake.store, s3_lake._scratch.with_name("third")).file(key).paths()
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId"])
