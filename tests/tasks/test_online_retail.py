@@ -534,7 +534,7 @@ def test_what_a_crash_left_is_no_delivery_and_is_cleared_by_the_next_mapping(
     source = export(tmp_path, DIRTY)
     mine = home(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.sources.outbox.os.fsync", lambda _: (_ for _ in ()).throw(OSError("power cut")))
+        patch.setattr("tasks.inbox.os.fsync", lambda _: (_ for _ in ()).throw(OSError("power cut")))
         with pytest.raises(OSError, match="power cut"):
             deliver(mine, [source])
     assert not (mine.inbox / "2010-10-31").exists()
