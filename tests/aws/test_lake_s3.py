@@ -204,7 +204,7 @@ def test_rows_without_a_manifest_are_not_there_and_go_with_the_next_removal(
     assert not s3_lake.exists(KEY)
     with pytest.raises(ObjectMissing, match=r"rows\.manifest is not there"):
         again(s3_lake).file(KEY).paths()
-    s3_lake.put_frame(KEY, ROWS.lazy())
+    s3_lake.put_frame(KEY, pl.LazyFrame({"id": [7]}))
     s3_lake.remove(KEY)
     assert objects(s3_lake) == []
 
