@@ -136,7 +136,8 @@ def test_a_run_that_was_held_up_renews_before_it_publishes_if_nobody_came(
     mine.acquire("run-1")
     mine._until = 0.0
     mine.check()
-    assert mine._until > time.monotonic()
+    # It counts as late half a minute before another run may take it.
+    assert time.monotonic() < mine._until <= time.monotonic() + 90
     mine._until = 0.0
     store.delete([LEASE])
     with pytest.raises(LeaseLost):
