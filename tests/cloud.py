@@ -41,6 +41,13 @@ def cloud_settings(home: Path, standin: Standin, repository: Path = REPOSITORY) 
     )
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment variables that make a process have these settings."""
+    return {
+        f"DW_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value not in (None, "")
+    }
+
+
 def open_cloud(settings: Settings) -> Workspace:
     return Workspace(settings, *read_repository(settings.repository))
 
