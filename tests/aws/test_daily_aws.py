@@ -1,4 +1,4 @@
-"""`dw run` in aws mode, through Prefect, S3, Glue and Redshift: every table comes out as in local mode, hash for hash."""
+"""`dw run` in aws mode, by Prefect, S3, Glue and Redshift: each table comes out as in local mode, hash for hash."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ pytest.importorskip("pyspark", reason=SPARK_IS_MISSING)
 
 # What no two runs have in common, in the tables about runs: who they were, when, and how long it took.
 OF_THE_RUN = {
-    "run_id", "seconds", "loaded_at", "recorded_at", "checked_at", "scored_at", "quarantined_at", "acted_at", "applied_at",
-    "built_at",
+    "run_id", "seconds", "loaded_at", "recorded_at", "checked_at", "scored_at", "quarantined_at", "acted_at",
+    "applied_at", "built_at",
 }  # fmt: skip
 
 
