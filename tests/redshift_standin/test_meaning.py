@@ -209,7 +209,8 @@ def _row(place: int, row: tuple[Any, ...]) -> str:
 def test_a_quotient_of_decimals_that_ends_in_a_half_is_rounded_as_redshift_does(
     session: redshift_connector.Connection, embedded: duckdb.DuckDBPyConnection
 ) -> None:
-    # 1.17 / 6 is 0.195. DuckDB divides decimals as doubles, of which this one is a little less: its text divides otherwise.
+    # 1.17 / 6 is 0.195. DuckDB divides decimals as doubles, of which this one is a little less: its text divides
+    # otherwise.
     text = "SELECT CAST(CAST(1.17 AS DECIMAL(18, 4)) / 6 AS DECIMAL(18, 2)) AS answer"
     assert session.run(text)[0][0] == Decimal("0.20")
     assert embedded.execute(to_duckdb(text)).fetchall()[0][0] == Decimal("0.20")
