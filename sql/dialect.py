@@ -214,7 +214,7 @@ def _exact_quotients(tree: exp.Expr) -> exp.Expr:
         unit = exp.cast(exp.Literal.number(f"{10.0**-scale:.{scale}f}"), f"decimal({scale + 1}, {scale})")
         return exp.cast(exp.Mul(this=exp.cast(whole, f"decimal({precision}, 0)"), expression=unit), node.to)
 
-    return tree.transform(exact)
+    return tree.transform(exact) if tree.find(exp.Div) else tree
 
 
 def _named_binds(tree: exp.Expr) -> exp.Expr:
