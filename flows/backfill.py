@@ -7,6 +7,7 @@ from datetime import date
 from prefect import flow
 
 from tasks import backfill as work
+from tasks.docs import publish
 from tasks.report import RunReport
 from tasks.sources import settings_for
 from tasks.status import status
@@ -14,10 +15,18 @@ from tasks.workspace import workspace
 
 
 @flow(name="backfill", flow_run_name="backfill-{source}-{first}-{last}")
-def backfill(first: date, last: date, source: str = "shop", table: str | None = None, parallel: int = 1) -> RunReport:
-    """Load the days of a range that are not loaded (of one raw table, if named), cleaning `parallel` files at once."""
+def backfill(
+    first: date, last: date, source: str = "shop", table: str | None = None, parallel: int = 1, docs: bool = True
+) -> RunReport:
+    """Load the days of a range that are not loaded (of one raw table, if named), cleaning `parallel` files at once.
+
+    With `docs` the Data Docs follow.
+    """
     space = workspace(settings_for(source))
     space.begin()
     known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
     to_do = work.plan(space.deliveries, known, first, last, table)
-    return work.backfill(space, to_do, table, parallel)
+    report = work.backfill(space, to_do, table, parallel)
+    if docs:
+        publish(space)
+    return report

@@ -7,6 +7,7 @@ from datetime import date
 from prefect import flow, get_run_logger, task
 
 from tasks import delivery as work
+from tasks.docs import publish
 from tasks.report import RunReport
 from tasks.sources import settings_for
 from tasks.workspace import Workspace, workspace
@@ -43,9 +44,18 @@ def finish(source: str, delivery: date) -> None:
     work.finish(_space(source), delivery)
 
 
+@task(task_run_name="docs-{source}")
+def publish_docs(source: str) -> str:
+    """Render Data Docs; returns where they are."""
+    return publish(_space(source))
+
+
 @flow(name="daily", flow_run_name="daily-{source}-{delivery}")
-def daily(delivery: date | None = None, source: str = "shop") -> RunReport:
-    """Load the delivery of one day (default: the newest): every file, then every table that the files changed."""
+def daily(delivery: date | None = None, source: str = "shop", docs: bool = True) -> RunReport:
+    """Load the delivery of one day (default: the newest): every file, then every table that the files changed.
+
+    With `docs` the Data Docs follow; `dw run` renders them once, after all deliveries.
+    """
     space = _space(source)
     delivery = delivery or work.newest(space)
     space.begin()
@@ -53,4 +63,6 @@ def daily(delivery: date | None = None, source: str = "shop") -> RunReport:
         ingest(source, delivery, file)
     build(source, delivery)
     finish(source, delivery)
+    if docs:
+        publish_docs(source)
     return space.report

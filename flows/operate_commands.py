@@ -74,7 +74,7 @@ def backfill(source: str, first: date, last: date, name: str | None, parallel: i
     def flow(total: RunReport) -> None:
         from flows.backfill import backfill as backfill_flow
 
-        total.merge(backfill_flow(first, last, source, table, parallel))
+        total.merge(backfill_flow(first, last, source, table, parallel, docs=False))
 
     try:
         return run_flow(source, to_do.days, flow, builds=1)

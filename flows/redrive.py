@@ -6,6 +6,7 @@ from prefect import flow
 
 from tasks import quarantine
 from tasks import redrive as work
+from tasks.docs import publish
 from tasks.report import RunReport
 from tasks.sources import settings_for
 from tasks.workspace import workspace
@@ -15,8 +16,12 @@ from tasks.workspace import workspace
 def redrive(
     table: str | None = None, rule: str | None = None, batch: str | None = None, source: str = "shop"
 ) -> RunReport:
-    """Put open rows (of one table, rule or batch; default: all) through again and update every table behind them."""
+    """Put open rows (of one table, rule or batch; default: all) through again and update every table behind them.
+
+    The Data Docs follow.
+    """
     space = workspace(settings_for(source))
     space.begin()
     work.redrive(space, quarantine.select(space.registry, space.warehouse, table, rule, batch))
+    publish(space)
     return space.report

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows import show
 from flows.prefect_defaults import end_orphans, let_go, set_defaults
+from tasks.docs import publish
 from tasks.inbox import open_inbox
 from tasks.report import RunReport
 from tasks.sources import DEFAULT, SOURCES, settings_for
@@ -48,7 +49,7 @@ def _each_day(source: str, days: list[date], total: RunReport) -> None:
 
     for day in days:
         try:
-            total.merge(daily(day, source))
+            total.merge(daily(day, source, docs=False))
         except (WarehouseError, OSError, ValueError, RuntimeError) as error:
             # What was published of the day stays; the next run takes up the rest.
             total.failures.append(f"{day}: stopped. {error}")
@@ -72,14 +73,12 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
         with total.stage("start"):
             import prefect  # noqa: F401
 
-            from expectations.data_docs import build_site
-
             space.on_step = on_step
             space.loader.begin(space.run_id)
             total.altered += space.loader.take_altered()
         flow(total)
         with total.stage("docs"):
             on_step("docs", "Data Docs")
-            docs = build_site(space.gate.directory / "results", settings.data_docs)
-    show.summary(total, settings, docs, time.perf_counter() - started)
+            where = publish(space)
+    show.summary(total, settings, where, time.perf_counter() - started)
     return bool(total.failures)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -110,7 +109,7 @@ def mapped(account: Any) -> None:
     console.print(table)
 
 
-def summary(report: RunReport, settings: Settings, docs: Path, seconds: float) -> None:
+def summary(report: RunReport, settings: Settings, docs: str, seconds: float) -> None:
     """The account of a run: rows per table, tables built, scores, time per stage, places, warnings, failures."""
     if report.entries:
         console.print(_ledger(report))

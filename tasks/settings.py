@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     memory_limit: str | None = None
     inbox_url: str = ""
     lake_url: str = ""
+    docs_url: str = ""
     kms_key: str = ""
     redshift_host: str = ""
     redshift_port: int = 5439
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
             raise ValueError(f"environment {value!r} becomes a schema prefix: letters, digits and _ only")
         return value.lower()
 
-    @field_validator("inbox_url", "lake_url")
+    @field_validator("inbox_url", "lake_url", "docs_url")
     @classmethod
     def _s3(cls, value: str) -> str:
         if value and not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[^/]+)*/?", value):
@@ -100,7 +101,8 @@ class Settings(BaseSettings):
             "reporting_currency": reporting_currency,
         }
         if self.mode == "aws":
-            update |= {name: f"{getattr(self, name)}/{source}" for name in ("inbox_url", "lake_url")}
+            urls = {name: getattr(self, name) for name in ("inbox_url", "lake_url", "docs_url")}
+            update |= {name: f"{url}/{source}" for name, url in urls.items() if url}
             update["environment"] = f"{self.environment}_{source}" if self.environment else source
         return self.model_copy(update=update)
 
@@ -132,6 +134,11 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @property
+    def site_url(self) -> str:
+        """Where aws mode publishes Data Docs."""
+        return self.docs_url or f"{self.lake_url}/data_docs"
+
+    @property
     def warehouse_name(self) -> str:
         """Where the warehouse is, as people are told."""
         if self.mode == "local":
@@ -141,4 +148,7 @@ class Settings(BaseSettings):
 
     @property
     def data_docs(self) -> Path:
+        """Where the site is rendered; aws mode publishes it at `site_url`."""
+        if self.mode == "aws":
+            return self.scratch / "data_docs"
         return self.home / "data_docs"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hand_made import DAY
 from house_of_things import COLOUR, COLOURS, House
+from house_on_s3 import HouseOnS3
 
 from tasks import aws
 from tasks.backfill import backfill, plan
@@ -18,25 +19,8 @@ from tasks.settings import Settings
 from tasks.status import status
 from tasks.warehouse import Warehouse
 from tasks.warehouse.duckdb import DuckDBWarehouse
-from tasks.workspace import Workspace
 
 AT = "2026-01-05T10:00:00Z"
-
-
-class HouseOnS3(House):
-    """A house whose inbox and lake lie in a bucket; DuckDB stands in for Redshift."""
-
-    def __init__(self, folder: Path, bucket: str) -> None:
-        super().__init__(folder)
-        self.settings = Settings(
-            mode="aws", home=self.home, repository=self.root, threads=1, glue_job="j", redshift_secret="s",
-            inbox_url=f"s3://{bucket}/inbox", lake_url=f"s3://{bucket}/lake",
-        )  # fmt: skip
-
-    def open(self) -> Workspace:
-        space = Workspace.open(self.settings)
-        space.deliveries.take_over(self.home / "inbox")
-        return space
 
 
 @pytest.fixture

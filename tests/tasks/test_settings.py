@@ -107,3 +107,6 @@ def test_another_source_has_prefixes_and_schemas_of_its_own() -> None:
     assert (other.inbox_url, other.lake_url) == ("s3://landing/shop/online_retail", "s3://lake/online_retail")
     assert other.environment == "dev_online_retail"
     assert shop.inbox_url == "s3://landing/shop"
+    assert (shop.site_url, other.site_url) == ("s3://lake/data_docs", "s3://lake/online_retail/data_docs")
+    apart = shop.model_copy(update={"docs_url": "s3://docs"})
+    assert apart.for_source("o", shop_timezone="UTC", reporting_currency="EUR").site_url == "s3://docs/o"

@@ -1,0 +1,61 @@
+"""Data Docs in aws mode: the site on S3 shows each table's latest validation, whichever machine made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from house_on_s3 import HouseOnS3
+from local_aws import new_bucket
+
+from contracts.ids import TableId
+from tasks import aws
+from tasks.docs import publish
+from tasks.s3 import Store
+from tasks.warehouse.duckdb import DuckDBWarehouse
+from tasks.workspace import Workspace
+
+AT = "2026-01-05T10:00:00Z"
+RAW = TableId("raw", "things")
+
+
+@pytest.fixture
+def site(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr(
+        "tasks.workspace.open_warehouse",
+        lambda settings: DuckDBWarehouse(settings.warehouse_file, binds={"reporting_currency": "INR"}, threads=1),
+    )
+    return Store(f"s3://{new_bucket()}/lake/data_docs")
+
+
+def pages(site: Store) -> dict[str, str]:
+    return {key: site.get(key)[0].decode() for key, _ in site.listed() if key.endswith(".html")}
+
+
+def test_the_site_is_published_as_pages_without_what_is_gone(site: Store, tmp_path: Path) -> None:
+    house = HouseOnS3(tmp_path, site.bucket)
+    house.run(0, f"a,red,1,{AT}", f"b,green,2,{AT}")
+    site.send("core.gone.warehouse.html", b"old")
+    assert publish(house.open()) == f"s3://{site.bucket}/lake/data_docs/index.html"
+    found = pages(site)
+    assert "clean.things.lake.html" in found
+    assert "core.gone.warehouse.html" not in found
+    assert all(f'href="{name}"' in found["index.html"] for name in found if name != "index.html")
+    head = aws.client("s3").head_object(Bucket=site.bucket, Key="lake/data_docs/index.html")
+    assert head["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_a_new_machine_keeps_what_others_found_out(site: Store, tmp_path: Path) -> None:
+    first = HouseOnS3(tmp_path / "first", site.bucket)
+    first.run(0, f"a,red,1,{AT}")
+    publish(first.open())
+    before = pages(site)
+    space: Workspace = HouseOnS3(tmp_path / "second", site.bucket).open()
+    rows = pl.DataFrame({name: ["x"] for name in space.registry[RAW].names})
+    space.gate.check_frame(space.registry[RAW], rows, run_id="thelaterrun", batch_id="")
+    publish(space)
+    after = pages(site)
+    assert after.keys() == before.keys()
+    assert "thelaterrun" in after["raw.things.lake.html"]
+    assert after["clean.things.lake.html"] == before["clean.things.lake.html"]
