@@ -14,7 +14,7 @@ run: .venv/ready ## Generate a delivery of three days and load it, from files to
 	$(BIN)/dw generate
 	$(BIN)/dw run
 
-test: .venv/ready-test ## Lint, types, contracts, SQL and all tests
+test: .venv/ready-test ## Lint, types, contracts, SQL and all tests; LARGE=1: a file larger than memory too (minutes, 8 GB)
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def test_a_process_that_holds_more_than_the_limit_is_killed_and_one_that_holds_l
     assert above["died"] == -9
     assert above["said"].startswith("killed at ")
     assert memory.child([sys.executable, "-c", HOLDS.format(mib=50)], 100)["held"] >= 50
+
+
+@LINUX
+@pytest.mark.skipif(not os.environ.get("LARGE"), reason="some minutes and 8 GB of disk: make test LARGE=1")
+def test_a_file_larger_than_memory_is_cleaned_to_exact_counts(tmp_path: Path) -> None:
+    """2.2 GB of text below a limit of 2 GiB; read at once, the same file dies by that limit."""
+    rows, mib = 13_000_000, 2_048
+    path = memory.write(tmp_path, rows, "csv")
+    assert path.stat().st_size > mib << 20
+    found = memory.run(path, "csv", tmp_path / "scratch", mib)
+    assert found.get("counts") == memory.expected(rows, "csv"), found
+    assert found["held"] < mib
+    at_once = memory.run(path, "csv", tmp_path / "scratch", mib, how="at_once")
+    assert at_once["died"] == -9, at_once
+    path.unlink()
 
 
 def test_a_statement_that_needs_more_than_the_memory_limit_goes_to_scratch(tmp_path: Path) -> None:
