@@ -14,9 +14,9 @@ run: .venv/ready ## Generate a delivery of three days and load it, from files to
 	$(BIN)/dw generate
 	$(BIN)/dw run
 
-test: .venv/ready-test ## Lint, types, contracts, SQL and all tests; LARGE=1: a file larger than memory too (minutes, 8 GB)
+test: .venv/ready-test ## Lint, types, contracts, SQL and all tests; WORKERS=2 at once; LARGE=1: a file larger than memory too
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadfile
 
 spark: .venv/ready-spark ## Add PySpark and a Java, so that `make test` also runs the Glue job
 

@@ -40,8 +40,11 @@ def daily_run(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session", autouse=True)
 def _in_the_background(request: pytest.FixtureRequest) -> None:
-    """Prefect takes half a minute to start: it does so while other tests run, and test_daily.py comes last of all."""
-    if any(_waits(item) for item in request.session.items):
+    """Prefect takes half a minute to start: it does so while other tests run, and test_daily.py comes last of all.
+
+    Not where several processes share the tests: each would start it, and only one needs it.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ and any(_waits(item) for item in request.session.items):
         request.getfixturevalue("daily_run")
 
 
