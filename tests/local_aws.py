@@ -5,11 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from tasks import aws
+from tasks.s3 import Store
 
 
 @contextmanager
@@ -38,3 +42,9 @@ def new_bucket() -> str:
     name = f"warehouse-{uuid.uuid4().hex[:12]}"
     aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return name
+
+
+def age(store: Store, key: str, seconds: float) -> None:
+    """Let an object have been written some time ago, by S3's clock."""
+    found = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.bucket].keys[store.prefix + key]
+    found.last_modified -= timedelta(seconds=seconds)

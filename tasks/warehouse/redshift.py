@@ -100,6 +100,9 @@ class RedshiftWarehouse(Warehouse):
         self._in_transaction = self._has_tokens = False
 
     def execute(self, statement: str, **binds: Value) -> None:
+        if not self._in_transaction:
+            # It commits itself.
+            self.guard()
         self._run(self._text(statement), binds)
 
     def query(self, statement: str, **binds: Value) -> pl.DataFrame:
@@ -224,9 +227,7 @@ class RedshiftWarehouse(Warehouse):
         self._in_transaction = False
         if broken and self._connection is not None:
             connection, self._connection = self._connection, None
-            # It may be closed already, which is what is wanted.
-            with suppress(InterfaceError, OSError):
-                connection.close()
+            _close(connection)
 
     def _pauses(self) -> Iterator[float | None]:
         """Seconds to wait after each try that fails; None after the last."""
@@ -290,7 +291,11 @@ class RedshiftWarehouse(Warehouse):
             cursor.paramstyle = style
             cursor.execute(self._tagged(text), values or None)
         except (DatabaseError, InterfaceError, OSError, struct.error) as error:
-            raise told(error, text) from error
+            failure = told(error, text)
+            if isinstance(failure, Interrupted) and failure.lost and not self._in_transaction:
+                # The next statement, whoever asks for it, needs a connection.
+                self._give_up(broken=True)
+            raise failure from error
         return cursor
 
     def _rows(self, text: str, binds: Mapping[str, Value]) -> pl.DataFrame:
@@ -311,11 +316,22 @@ class RedshiftWarehouse(Warehouse):
     def _open(self) -> redshift_connector.Connection:
         if self._connection is None:
             connection = self._connect()
-            connection.autocommit = True  # BEGIN and COMMIT are ours to send
+            try:
+                connection.autocommit = True  # BEGIN and COMMIT are ours to send
+                for setting in self._settings:
+                    connection.cursor().execute(setting)
+            except BaseException:
+                # Without its settings it would run in any queue, and without a limit.
+                _close(connection)
+                raise
             self._connection = connection
-            for setting in self._settings:
-                connection.cursor().execute(setting)
         return self._connection
+
+
+def _close(connection: redshift_connector.Connection) -> None:
+    # It may be closed already, which is what is wanted.
+    with suppress(InterfaceError, OSError):
+        connection.close()
 
 
 def told(error: Exception, text: str) -> WarehouseError:

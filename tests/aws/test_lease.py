@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
+from local_aws import age
 from moto.s3.responses import S3Response
 
 from contracts.registry import Registry
@@ -59,12 +58,6 @@ def lease(store: Store) -> Iterator[Callable[..., Lease]]:
         each.release()
 
 
-def age(store: Store, seconds: float) -> None:
-    """Let the lease have been written some time ago, by S3's clock."""
-    key = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.bucket].keys[store.prefix + LEASE]
-    key.last_modified -= timedelta(seconds=seconds)
-
-
 def holder(store: Store) -> str:
     return str(json.loads(store.get(LEASE)[0])["run_id"])
 
@@ -87,10 +80,10 @@ def test_the_second_is_told_who_holds_it_and_comes_in_afterwards(store: Store, l
 def test_a_lease_that_ran_out_is_taken_over_and_its_holder_stops(store: Store, lease: Callable[..., Lease]) -> None:
     first, second = lease(), lease()
     first.acquire("run-1")
-    age(store, 119)
+    age(store, LEASE, 119)
     with pytest.raises(WarehouseBusy):
         second.acquire("run-2")
-    age(store, 2)
+    age(store, LEASE, 2)
     second.acquire("run-2")
     first._renew()
     with pytest.raises(LeaseLost, match=r"lost its lease .*_lock\.json to another one \(run run-2, .*; nothing was"):
@@ -110,7 +103,7 @@ def test_a_thread_renews_it_while_the_run_works(store: Store, lease: Callable[..
     mine = lease(seconds=120, every=0.05)
     mine.acquire("run-1")
     before = store.head(LEASE)
-    age(store, 300)
+    age(store, LEASE, 300)
     deadline = time.monotonic() + 10
     while store.head(LEASE) == before and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -206,7 +199,7 @@ def test_of_many_takers_exactly_one_wins(store: Store, lease: Callable[..., Leas
         store.delete([LEASE])
         if stale:
             store.send(LEASE, b'{"run_id": "dead"}')
-            age(store, 500)
+            age(store, LEASE, 500)
         takers = [lease() for _ in range(6)]
         won = all_at_once(takers)
         assert len(won) == 1, round_
@@ -252,16 +245,16 @@ def test_a_workspace_that_lost_its_lease_commits_nothing_and_changes_no_file(
             _ = other.warehouse
         space.warehouse.execute("CREATE SCHEMA core")
         space.warehouse.execute("CREATE TABLE core.things (id BIGINT)")
-        with space.warehouse.transaction():
-            space.warehouse.execute("INSERT INTO core.things (id) VALUES (1)")
+        insert = "INSERT INTO core.things (id) VALUES (:number)"
+        space.warehouse.transaction(lambda: space.warehouse.execute(insert, number=1))
         space.lake.put_text("a.txt", "a")
-        age(Store(settings.lake_url), 500)
+        age(Store(settings.lake_url), LEASE, 500)
         other.lock()
         assert isinstance(space._lock, Both)
         assert isinstance(space._lock._second, Lease)
         space._lock._second._renew()
-        with pytest.raises(LeaseLost), space.warehouse.transaction():
-            space.warehouse.execute("INSERT INTO core.things (id) VALUES (2)")
+        with pytest.raises(LeaseLost):
+            space.warehouse.transaction(lambda: space.warehouse.execute(insert, number=2))
         with pytest.raises(LeaseLost):
             space.lake.put_text("a.txt", "b")
         assert space.warehouse.query("SELECT id FROM core.things").rows() == [(1,)]

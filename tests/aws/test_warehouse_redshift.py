@@ -211,6 +211,16 @@ def test_a_commit_whose_answer_is_lost_takes_place_once(
     assert warehouse.scalar(f"SELECT COUNT(*) AS n FROM {TOKENS}") == 1
 
 
+def test_a_commit_that_takes_place_after_its_client_gave_up_is_waited_for(
+    warehouse: RedshiftWarehouse, standin: Standin
+) -> None:
+    """What is asked at once would not see it yet: the tokens' lock waits for the session that was lost."""
+    warehouse.transaction(lambda: None)
+    standin.faults.drop_connection(1, matching="^COMMIT", when="late")
+    warehouse.transaction(lambda: insert(warehouse, 1))
+    assert ids(warehouse) == [1]
+
+
 def test_doubt_after_doubt_ends_with_the_work_done_once(warehouse: RedshiftWarehouse, standin: Standin) -> None:
     standin.faults.drop_connection(1, matching="^COMMIT", when="before")
     standin.faults.drop_connection(2, matching="^COMMIT", when="after")
@@ -256,9 +266,39 @@ def test_a_write_outside_of_a_transaction_is_not_sent_twice(
     standin.faults.drop_connection(matching="INTO core.things", when="after")
     with pytest.raises(Interrupted, match="the connection to Redshift was lost"):
         insert(warehouse, 1)
+    # The next one, be it a write too, has a new connection.
+    insert(warehouse, 2)
     assert pauses == []
+    assert ids(warehouse) == [1, 2]
+
+
+@pytest.mark.parametrize("setting", ["query_group", "statement_timeout"])
+@pytest.mark.parametrize("fault", ["lost", "refused"])
+def test_no_session_works_without_its_settings(
+    warehouse: RedshiftWarehouse, standin: Standin, setting: str, fault: str
+) -> None:
     warehouse.close()
-    assert ids(warehouse) == [1]
+    if fault == "lost":
+        standin.faults.drop_connection(matching=f"SET {setting}")
+    else:
+        standin.faults.serializable_violation(matching=f"SET {setting}")
+    standin.statements.clear()
+    warehouse.transaction(lambda: insert(warehouse, 1))
+    (inserted,) = [said.session for said in standin.statements if "INTO core.things" in said.text]
+    settings = [said.text for said in standin.statements if said.session == inserted and said.text.startswith("SET ")]
+    assert settings == ["SET query_group TO 'warehouse'", "SET statement_timeout TO 3600000"]
+
+
+def test_a_write_of_its_own_asks_first_whether_it_may(warehouse: RedshiftWarehouse) -> None:
+    def refuse() -> None:
+        raise WarehouseError("not ours any more")
+
+    warehouse.guard = refuse
+    with pytest.raises(WarehouseError, match="not ours"):
+        insert(warehouse, 1)
+    with pytest.raises(WarehouseError, match="not ours"):
+        warehouse.transaction(lambda: insert(warehouse, 2))
+    assert ids(warehouse) == []
 
 
 # The query log

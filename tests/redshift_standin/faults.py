@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from redshift_standin.errors import RedshiftError, serializable_violation
 
-When = Literal["before", "after"]
+When = Literal["before", "after", "late"]
+Then = Callable[[], object]
 
 
 @dataclass
 class Fault:
-    """What happens, at which statement: the `at`th that matches, counted from when the fault was armed."""
+    """What happens, at which statement: the `at`th that matches, counted from when the fault was armed.
+
+    Where there is a `behind`, counting starts with the statement after one that matches it. `then` is called when the
+    connection is about to break.
+    """
 
     at: int = 1
     matching: re.Pattern[str] | None = None
     when: When = "before"
     error: RedshiftError | None = None
     times: int = 1
+    behind: re.Pattern[str] | None = None
+    then: Then = lambda: None
     seen: int = 0
 
     def meets(self, text: str) -> bool:
+        if self.behind is not None:
+            if self.behind.search(text):
+                self.behind = None
+            return False
         if self.matching is not None and not self.matching.search(text):
             return False
         self.seen += 1
@@ -37,12 +49,22 @@ class Faults:
         self._lock = threading.Lock()
         self._armed: list[Fault] = []
 
-    def drop_connection(self, at: int = 1, *, matching: str = "", when: When = "before", times: int = 1) -> None:
+    def drop_connection(
+        self,
+        at: int = 1,
+        *,
+        matching: str = "",
+        behind: str = "",
+        when: When = "before",
+        times: int = 1,
+        then: Then = lambda: None,
+    ) -> None:
         """Break the connection before a statement is executed, or after it was, and before its answer is sent.
 
-        What a session has not committed is rolled back by the time the client notices.
+        What a session has not committed is rolled back by the time the client notices. `late`: the client notices
+        first, and the statement is executed when another session waits for a lock of this one (or after 2 seconds).
         """
-        self._arm(Fault(at, _pattern(matching), when, None, times))
+        self._arm(Fault(at, _pattern(matching), when, None, times, _pattern(behind), then))
 
     def raise_error(
         self, code: str, message: str = "an injected error", *, at: int = 1, matching: str = "", times: int = 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import time
 from hashlib import md5
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from redshift_standin.server import Standin
 
 SERVER = "8.0.2"
+_NOBODY_WAITS = "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+_PATIENCE = 2.0
 # What ends the answer to a message of the extended protocol, beside an error.
 _ENDS = {b"P": b"1", b"B": b"2", b"C": b"3", b"E": b"CIs", b"S": b"Z"}
 _COLUMNS = (
@@ -161,16 +164,27 @@ class Session:
             self._fail(fault.error)
             return
         if fault is not None and fault.when == "before":
+            fault.then()
             raise Dropped
         if statement.alone and self.status != b"I":
             self._fail(in_transaction(statement.alone))
             return
         if fault is not None:
+            if fault.when == "late":
+                self.client.interrupt()
+                self._wait_for_a_waiter()
             # Outside of a transaction, Sync is what commits.
             self._run(statement, body, silent=True)
             self._answer(b"S", b"", silent=True)
+            fault.then()
             raise Dropped
         self._run(statement, body)
+
+    def _wait_for_a_waiter(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        with contextlib.closing(self.standin.backend()) as backend:
+            while backend.run(_NOBODY_WAITS) == [["t"]] and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def _run(self, statement: Statement, body: bytes, *, silent: bool = False) -> None:
         if statement.copy is not None:
@@ -202,10 +216,15 @@ class Session:
             self._fail_query(fault.error)
             return
         if fault is not None and fault.when == "before":
+            fault.then()
             raise Dropped
         body = "; ".join(s.text + ("; COMMIT" if s.commits and self.status == b"T" else "") for s in rewritten)
+        if fault is not None and fault.when == "late":
+            self.client.interrupt()
+            self._wait_for_a_waiter()
         self._answer(b"Q", text(body), ends=b"Z", silent=fault is not None)
         if fault is not None:
+            fault.then()
             raise Dropped
 
     # PostgreSQL
