@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -216,8 +217,10 @@ def test_a_commit_that_takes_place_after_its_client_gave_up_is_waited_for(
 ) -> None:
     """What is asked at once would not see it yet: the tokens' lock waits for the session that was lost."""
     warehouse.transaction(lambda: None)
-    standin.faults.drop_connection(1, matching="^COMMIT", when="late")
+    took_place = threading.Event()
+    standin.faults.drop_connection(1, matching="^COMMIT", when="late", then=took_place.set)
     warehouse.transaction(lambda: insert(warehouse, 1))
+    assert took_place.wait(10)
     assert ids(warehouse) == [1]
 
 
