@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot import Dialect, exp
 
-from sql.dialect import ALLOWED_ANONYMOUS, BINDS
+from sql.dialect import ALLOWED_ANONYMOUS, BINDS, divides_decimals, operand_casts
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,12 @@ _BANNED: dict[type[exp.Expr], tuple[str, str]] = {
 _EXTRACT = frozenset(["YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "MINUTE", "DOY", "DOW"])
 _DIFFERENCE = frozenset(["YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"])
 _WITHOUT_FRAME = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead)
-_ARITHMETIC = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.Neg, exp.Paren, exp.Nullif, exp.Coalesce, exp.Sum, exp.Abs)
+# A quotient of decimals(p1, s1) and (p2, s2) has s1 + p2 - s2 + 1 decimals on Redshift, but 38 digits at most: of those
+# it keeps 38 - (p1 - s1) - s2 behind the point, and 4 where that is less.
+_MOST_DIGITS = 38
+_DIVISOR_DECIMALS = 4
+_SPARE_DECIMALS = 3
+_MOST_DECIMALS = 6
 _RESERVED = frozenset(Dialect.get_or_raise("redshift").generator_class.RESERVED_KEYWORDS)
 
 
@@ -196,30 +201,59 @@ def _arguments(node: exp.Expr) -> Iterator[str]:
 def _division(node: exp.Expr) -> Iterator[str]:
     if not isinstance(node, exp.Div):
         return
-    casts = [c for side in (node.this, node.expression) for c in _casts(side)]
+    casts = [c for side in (node.this, node.expression) for c in operand_casts(side)]
     if not casts:
         yield "cast one side: integers divide differently by engine"
-    elif not any(c.to.this in exp.DataType.FLOAT_TYPES for c in casts) and not _is_pinned(node):
-        yield "cast or round the result: a quotient of decimals has another type on each engine"
+    if not divides_decimals(node):
+        return
+    scale = _pinned_scale(node)
+    if scale is None:
+        yield (
+            "cast the result, right around the quotient, to a decimal or a whole number, or take its FLOOR or CEIL: "
+            "a quotient of decimals has another type on each engine"
+        )
+    elif (kept := max(4, _MOST_DIGITS - _whole_digits(node.this) - _DIVISOR_DECIMALS)) < scale + _SPARE_DECIMALS:
+        yield (
+            f"cast the dividend to fewer digits before the point: Redshift may keep {kept} decimals of this quotient, "
+            f"to round to {scale} takes {scale + _SPARE_DECIMALS}"
+        )
+    for cast in casts:
+        if cast.to.this == exp.DataType.Type.DECIMAL and _decimals(cast.to) > _MOST_DECIMALS:
+            yield f"an operand has at most {_MOST_DECIMALS} decimals: DuckDB would round further ones"
 
 
-def _casts(side: exp.Expr) -> Iterator[exp.Cast]:
-    """The casts that decide an operand's type."""
-    if isinstance(side, exp.Cast):
-        yield side
-    elif isinstance(side, _ARITHMETIC):
-        for child in side.iter_expressions():
-            yield from _casts(child)
-
-
-def _is_pinned(node: exp.Expr) -> bool:
-    """Whether a CAST or rounding around the arithmetic says what type its result has; integer casts divide as such."""
-    if all(c.to.this in exp.DataType.INTEGER_TYPES for side in (node.this, node.expression) for c in _casts(side)):
-        return True
+def _pinned_scale(node: exp.Expr) -> int | None:
+    """The decimals of what is right around a quotient: CAST, ROUND inside of a CAST, FLOOR, CEIL; None of others."""
     at = node.parent
-    while isinstance(at, _ARITHMETIC):
+    while isinstance(at, exp.Paren):
         at = at.parent
-    return isinstance(at, exp.Cast | exp.Round | exp.Floor | exp.Ceil)
+    if isinstance(at, exp.Floor | exp.Ceil):
+        return 0
+    if isinstance(at, exp.Round):
+        decimals = at.args.get("decimals") or exp.Literal.number(0)
+        return int(decimals.name) if decimals.is_int and isinstance(at.parent, exp.Cast) else None
+    if isinstance(at, exp.Cast) and (at.to.this in exp.DataType.INTEGER_TYPES or at.to.expressions):
+        return _decimals(at.to)
+    return None
+
+
+def _decimals(of: exp.DataType) -> int:
+    return int(of.expressions[1].name) if len(of.expressions) > 1 else 0
+
+
+def _whole_digits(side: exp.Expr) -> int:
+    """The digits before the point of an operand, as Redshift counts them; of a bare column, those of a bigint."""
+    if isinstance(side, exp.Cast) and side.to.this == exp.DataType.Type.DECIMAL and side.to.expressions:
+        return int(side.to.expressions[0].name) - _decimals(side.to)
+    if isinstance(side, exp.Mul):
+        return _whole_digits(side.this) + _whole_digits(side.expression) + 1
+    if isinstance(side, exp.Add | exp.Sub):
+        return max(_whole_digits(side.this), _whole_digits(side.expression)) + 1
+    if isinstance(side, exp.Paren | exp.Neg | exp.Abs):
+        return _whole_digits(side.this)
+    if isinstance(side, exp.Literal) and side.is_int:
+        return 10
+    return 19
 
 
 def _average(node: exp.Expr) -> Iterator[str]:

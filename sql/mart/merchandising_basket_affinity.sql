@@ -41,7 +41,7 @@ SELECT
     CAST(CAST(pairs.pair_order_count AS DECIMAL(18, 4)) / second_product.order_count AS DECIMAL(18, 9))
         AS other_confidence,
     CAST(
-        CAST(CAST(pairs.pair_order_count AS DECIMAL(18, 0)) * all_orders.order_count AS DECIMAL(38, 4))
+        CAST(CAST(pairs.pair_order_count AS DECIMAL(18, 0)) * all_orders.order_count AS DECIMAL(20, 0))
         / (CAST(first_product.order_count AS DECIMAL(18, 0)) * second_product.order_count) AS DECIMAL(18, 6)
     ) AS lift
 FROM pairs
