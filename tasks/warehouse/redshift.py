@@ -367,7 +367,8 @@ def _plain(label: bytes | str) -> str:
 
 
 def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    # On Redshift a backslash in a literal takes the next character as it is.
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _now() -> datetime:

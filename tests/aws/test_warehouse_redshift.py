@@ -13,6 +13,7 @@ import pytest
 import redshift_connector
 from redshift_standin import Standin
 
+from tasks import aws
 from tasks.warehouse.base import Tags, WarehouseError
 from tasks.warehouse.redshift import TOKENS, Interrupted, RedshiftWarehouse
 
@@ -330,6 +331,23 @@ def test_a_statement_that_takes_too_long_is_ended(
         with pytest.raises(WarehouseError, match="SQLSTATE 57014"):
             warehouse.query(f"WITH numbers AS ({numbers}) SELECT COUNT(*) AS n FROM {joins}")
     assert pauses == []
+
+
+# Export
+
+
+def test_a_query_is_unloaded_with_the_quotes_and_backslashes_that_it_has(
+    warehouse: RedshiftWarehouse, bucket: str
+) -> None:
+    insert(warehouse, 1)
+    select = r"SELECT id, 'it''s \\d+' AS pattern FROM core.things"
+    assert warehouse.export(select, f"s3://{bucket}/out/") == 1
+    rows = [
+        pl.read_parquet(aws.client("s3").get_object(Bucket=bucket, Key=found["Key"])["Body"].read()).row(0)
+        for found in aws.client("s3").list_objects_v2(Bucket=bucket, Prefix="out/")["Contents"]
+        if found["Key"].endswith(".parquet")
+    ]
+    assert rows == warehouse.query(select).rows() == [(1, r"it's \d+")]
 
 
 # What the analyst asks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -14,6 +14,7 @@ from contracts.types import ColumnType
 from sql import ddl, merge
 from sql.dialect import SESSION, to_duckdb
 from sql.graph import Graph
+from tasks.warehouse import Warehouse
 
 Row = tuple[Any, ...]
 
@@ -119,7 +120,7 @@ class Bench:
         """One transaction; returns the counts. A check that fails rolls all back and raises Refused."""
         c = self.registry[TableId.parse(table)]
         counts: dict[str, int] = {}
-        self.connection.execute("BEGIN")
+        self.run("BEGIN")
         try:
             for statement in merge.publish(c, self.registry, self.graph, full=full):
                 rows = self.run(statement.sql)
@@ -128,9 +129,9 @@ class Bench:
                 if statement.step == "count":
                     counts = {k: int(v) for k, v in zip(merge.COUNTS, rows[0], strict=True)}
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            self.run("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
+        self.run("COMMIT")
         return counts
 
     def build(self, table: str, *, full: bool = False) -> dict[str, int]:
@@ -139,6 +140,37 @@ class Bench:
 
     def waiting(self, table: str) -> int:
         return int(self.run(merge.queue_length(self.registry[TableId.parse(table)]))[0][0])
+
+
+class RedshiftBench(Bench):
+    """The same over the wire, by the adapter."""
+
+    def __init__(self, contracts: Iterable[Contract], texts: Mapping[str, str], warehouse: Warehouse) -> None:
+        self.registry, self.graph, self.warehouse = registry(*contracts), graph(texts), warehouse
+        for statement in ddl.create_all(self.registry.values()):
+            self.run(statement)
+
+    def run(self, statement: str) -> list[Row]:
+        return self.warehouse.query(statement).rows()
+
+    def rows(self, name: str, columns: str = "*", order: str = "ALL") -> list[Row]:
+        if order != "ALL":
+            return self.run(f"SELECT {columns} FROM {name} ORDER BY {order}")
+        found = self.run(f"SELECT {columns} FROM {name}")
+        return sorted(found, key=lambda row: [(value is None, value) for value in row])
+
+    def insert(self, name: str, rows: Iterable[Row]) -> None:
+        if lines := [f"({', '.join(_literal(value) for value in row)})" for row in rows]:
+            self.run(f"INSERT INTO {name} VALUES {', '.join(lines)}")
+
+
+def _literal(value: object) -> str:
+    if value is None or isinstance(value, bool | int | float):
+        return "NULL" if value is None else str(value).upper()
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+MakeBench = Callable[[Sequence[Contract], Mapping[str, str]], Bench]
 
 
 def counts(inserted: int = 0, updated: int = 0, deleted: int = 0) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
@@ -129,6 +130,11 @@ def bench() -> Bench:
     return Bench([ORDERS, CUSTOMERS, DIM, SALES, DAILY, CITIES], TEXTS)
 
 
+@pytest.fixture(scope="module")
+def on_redshift(redshift_bench: Callable[..., Bench]) -> Bench:
+    return redshift_bench([ORDERS, CUSTOMERS, DIM, SALES, DAILY, CITIES], TEXTS)
+
+
 def emptied(bench: Bench) -> None:
     for c in bench.registry.values():
         names = [str(c.table), *((c.table.pending, c.table.taken) if str(c.table) in BUILT else ())]
@@ -141,14 +147,27 @@ def build_if_waiting(bench: Bench, table: str) -> None:
         bench.build(table)
 
 
+DELIVERIES = st.lists(st.one_of(order, customer), min_size=1, max_size=7)
+BUILDS = st.lists(st.sampled_from([*BUILT, None]), min_size=7, max_size=7)
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(
-    deliveries=st.lists(st.one_of(order, customer), min_size=1, max_size=7),
-    builds=st.lists(st.sampled_from([*BUILT, None]), min_size=7, max_size=7),
-)
+@given(deliveries=DELIVERIES, builds=BUILDS)
 def test_increments_leave_what_a_full_build_makes(
     bench: Bench, deliveries: list[tuple[str, tuple[object, ...]]], builds: list[str | None]
 ) -> None:
+    check(bench, deliveries, builds)
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(deliveries=DELIVERIES, builds=BUILDS)
+def test_increments_on_redshift_leave_what_a_full_build_makes(
+    on_redshift: Bench, deliveries: list[tuple[str, tuple[object, ...]]], builds: list[str | None]
+) -> None:
+    check(on_redshift, deliveries, builds)
+
+
+def check(bench: Bench, deliveries: list[tuple[str, tuple[object, ...]]], builds: list[str | None]) -> None:
     emptied(bench)
     for (table, row), built in zip(deliveries, builds, strict=False):
         bench.load(table, [row])

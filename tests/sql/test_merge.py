@@ -1,4 +1,4 @@
-"""What a publish does to its table and to the queues of those that read it, on DuckDB."""
+"""What a publish does to its table and to the queues of those that read it, on both engines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
-from sql_harness import Bench, Refused, contract, counts
+from sql_harness import Bench, MakeBench, Refused, contract, counts
 
 from contracts.ids import TableId
 from sql import merge
@@ -59,8 +59,8 @@ def order(id_: str, day: date = D1, amount: float | None = 10, at: datetime = T1
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return shop()
+def bench(make_bench: MakeBench) -> Bench:
+    return make_bench([ORDERS, EVENTS, SALES, DAILY, BY_SHOP], TEXTS)
 
 
 def test_a_delivered_row_replaces_the_one_that_stands_only_if_it_is_later(bench: Bench) -> None:

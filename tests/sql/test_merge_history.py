@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 import sqlglot
-from sql_harness import Bench, Refused, contract, counts
+from sql_harness import Bench, MakeBench, Refused, contract, counts
 from test_merge import ORDERS
 
 from sql import merge
@@ -66,8 +66,8 @@ HISTORY = {
 }
 
 
-def test_a_change_of_history_wakes_the_facts_that_lie_in_the_interval() -> None:
-    bench = Bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
+def test_a_change_of_history_wakes_the_facts_that_lie_in_the_interval(make_bench: MakeBench) -> None:
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     bench.load("clean.customers", [("c", T1, "h", "Pune", "e1"), ("d", T1, "h", "Goa", "e1")])
     bench.build("core.dim_customer")
     visits = [("v1", "c", datetime(2024, 1, 1, 12)), ("v2", "c", datetime(2024, 1, 2, 12)), ("v3", "d", T3)]
@@ -85,8 +85,8 @@ def test_a_change_of_history_wakes_the_facts_that_lie_in_the_interval() -> None:
     assert bench.rows("core.fact_visits", "visit_id, city") == [("v1", "Pune"), ("v2", "Agra"), ("v3", "Goa")]
 
 
-def test_facts_outside_the_interval_that_changed_are_left_alone() -> None:
-    bench = Bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
+def test_facts_outside_the_interval_that_changed_are_left_alone(make_bench: MakeBench) -> None:
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     bench.load("clean.customers", [("c", T1, "h", "Pune", "e"), ("c", T2, "h", "Agra", "e")])
     bench.build("core.dim_customer")
     visits = [("early", "c", datetime(2024, 1, 1, 9)), ("at", "c", T2), ("late", "c", datetime(2024, 1, 3, 12))]
@@ -103,8 +103,8 @@ def test_facts_outside_the_interval_that_changed_are_left_alone() -> None:
     assert bench.rows("stage.pending__core__fact_visits") == [("early",)]
 
 
-def test_closing_the_current_version_of_too_many_keys_is_refused() -> None:
-    bench = Bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
+def test_closing_the_current_version_of_too_many_keys_is_refused(make_bench: MakeBench) -> None:
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     keys = [f"k{i:03}" for i in range(merge.MIN_KEYS_FOR_SHARE)]
     bench.load("clean.customers", [(k, T1, "h", "Pune", "e") for k in keys])
     bench.build("core.dim_customer")
@@ -118,8 +118,8 @@ def test_closing_the_current_version_of_too_many_keys_is_refused() -> None:
     assert bench.waiting("core.dim_customer") == 21
 
 
-def test_closing_all_keys_is_refused_too() -> None:
-    bench = Bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
+def test_closing_all_keys_is_refused_too(make_bench: MakeBench) -> None:
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     bench.load("clean.customers", [(f"k{i:03}", T1, "h", "Pune", "e") for i in range(merge.MIN_KEYS_FOR_SHARE)])
     bench.build("core.dim_customer")
     bench.run("DELETE FROM clean.customers")
@@ -128,8 +128,8 @@ def test_closing_all_keys_is_refused_too() -> None:
         bench.publish("core.dim_customer", full=True)
 
 
-def test_a_late_change_of_what_is_past_closes_no_version() -> None:
-    bench = Bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
+def test_a_late_change_of_what_is_past_closes_no_version(make_bench: MakeBench) -> None:
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     keys = [f"k{i:03}" for i in range(merge.MIN_KEYS_FOR_SHARE)]
     bench.load("clean.customers", [(k, at, "h", city, "e") for k in keys for at, city in ((T1, "Pune"), (T3, "Agra"))])
     bench.build("core.dim_customer")
@@ -137,8 +137,8 @@ def test_a_late_change_of_what_is_past_closes_no_version() -> None:
     assert bench.build("core.dim_customer") == counts(inserted=100, updated=100)
 
 
-def test_overwriting_a_column_closes_no_version() -> None:
-    bench = Bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
+def test_overwriting_a_column_closes_no_version(make_bench: MakeBench) -> None:
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     keys = [f"k{i:03}" for i in range(merge.MIN_KEYS_FOR_SHARE)]
     bench.load("clean.customers", [(k, T1, "h", "Pune", "e") for k in keys])
     bench.build("core.dim_customer")

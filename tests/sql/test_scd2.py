@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -134,6 +135,11 @@ def bench() -> Bench:
     return Bench([LOG, DIM], TEXT)
 
 
+@pytest.fixture(scope="module")
+def on_redshift(redshift_bench: Callable[..., Bench]) -> Bench:
+    return redshift_bench([LOG, DIM], TEXT)
+
+
 def emptied(bench: Bench) -> Bench:
     for table in (LOG.table, DIM.table, DIM.table.pending, DIM.table.taken):
         bench.run(f"DELETE FROM {table}")
@@ -164,6 +170,18 @@ def test_any_order_of_a_log_gives_what_the_oracle_says(bench: Bench, log: list[C
 def test_any_batching_gives_the_same_dimension_as_a_full_rebuild(
     bench: Bench, log: list[Change], data: st.DataObject
 ) -> None:
+    check_batching(bench, log, data)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(log=logs(), data=st.data())
+def test_any_batching_on_redshift_gives_the_same_dimension_as_a_full_rebuild(
+    on_redshift: Bench, log: list[Change], data: st.DataObject
+) -> None:
+    check_batching(on_redshift, log, data)
+
+
+def check_batching(bench: Bench, log: list[Change], data: st.DataObject) -> None:
     emptied(bench)
     rest = data.draw(st.permutations(log))
     while rest:
