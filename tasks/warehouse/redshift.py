@@ -136,7 +136,12 @@ class RedshiftWarehouse(Warehouse):
             {},
         )
         bucket, _, key = prefix.removeprefix("s3://").partition("/")
-        body = aws.client("s3").get_object(Bucket=bucket, Key=f"{key}manifest")["Body"].read()
+        s3 = aws.client("s3")
+        try:
+            body = s3.get_object(Bucket=bucket, Key=f"{key}manifest")["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            # Of a query without rows Redshift unloads no file and no manifest.
+            return 0
         return sum(entry["meta"]["record_count"] for entry in json.loads(body)["entries"])
 
     def maintain(self, table: str) -> None:

@@ -350,6 +350,14 @@ def test_a_query_is_unloaded_with_the_quotes_and_backslashes_that_it_has(
     assert rows == warehouse.query(select).rows() == [(1, r"it's \d+")]
 
 
+def test_a_table_without_rows_is_unloaded_as_nothing(warehouse: RedshiftWarehouse, bucket: str) -> None:
+    assert warehouse.export("SELECT id, name FROM core.things", f"s3://{bucket}/out/") == 0
+    insert(warehouse, 1)
+    assert warehouse.export("SELECT id, name FROM core.things", f"s3://{bucket}/out/") == 1
+    with pytest.raises(WarehouseError, match="not empty"):
+        warehouse.export("SELECT id, name FROM core.things", f"s3://{bucket}/out/")
+
+
 # What the analyst asks
 
 

@@ -85,9 +85,11 @@ def prepare(unload: Unload) -> None:
 
 
 def write(unload: Unload, csv: bytes, columns: Sequence[tuple[str, int, int]]) -> int:
-    """Write the file and the manifest; the number of rows."""
+    """Write the file and the manifest, neither where there are no rows; the number of rows."""
     schema = pa.schema([(name, _arrow(oid, modifier)) for name, oid, modifier in columns])
     table = _table(csv, schema)
+    if not table.num_rows:
+        return 0
     out = io.BytesIO()
     pq.write_table(table, out)
     body, key = out.getvalue(), f"{unload.prefix}0000_part_00.parquet"
