@@ -9,12 +9,15 @@ import warnings
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows import glue_commands, quarantine_commands
 from flows.prefect_defaults import let_go
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 app = typer.Typer(
     name="dw",
@@ -74,13 +77,13 @@ def generate(
     from tasks.settings import Settings
 
     settings = Settings()
-    root = out or settings.inbox
+    root, inbox = out or settings.inbox, open_inbox(settings)
     chosen = Size.dev() if size is Preset.dev else Size.full()
     with show.status("Generating"):
         delivery = generate_delivery(root, size=chosen, seed=seed, first_day=first_day.date(), overwrite=overwrite)
         if out is None:
-            open_inbox(settings).take_over(root)
-    show.generated(delivery)
+            inbox.take_over(root, overwrite=overwrite)
+    show.generated(delivery, out or inbox)
 
 
 @app.command(epilog="Example: dw run --source online-retail --path online_retail_II.csv")
@@ -210,13 +213,14 @@ def render(
 @app.command(epilog='Example: dw query "select * from mart.executive_kpi_daily order by kpi_date"')
 def query(
     sql: Annotated[
-        str, typer.Argument(help="one query, in the dialect of the warehouse at hand (locally DuckDB); - reads it")
+        str,
+        typer.Argument(help="one query in the warehouse's own words: DuckDB locally, Redshift on AWS; - reads it"),
     ],
     source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
     limit: Annotated[int, typer.Option(min=1, help="show at most this many rows")] = 50,
     csv: Annotated[bool, typer.Option("--csv", help="print all rows as CSV")] = False,
 ) -> None:
-    """Ask the warehouse; it is opened read-only. `dw query - < report.sql` asks what stands in a file."""
+    """Ask the warehouse, and change nothing in it. `dw query - < report.sql` asks what stands in a file."""
     from flows import inspect_commands
 
     inspect_commands.query(sys.stdin.read() if sql == "-" else sql, source, None if csv else limit)
@@ -225,14 +229,14 @@ def query(
 @app.command(epilog="Example: dw export mart.customer_360 --to out/customer_360")
 def export(
     table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")],
-    to: Annotated[str, typer.Option("--to", help="a folder; on Redshift s3://bucket/prefix/")],
+    to: Annotated[str, typer.Option("--to", help="an empty folder; from Redshift s3://bucket/prefix")],
     with_personal_data: Annotated[
         bool, typer.Option("--with-personal-data", help="also the columns that contracts call personal")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what lies there")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier export")] = False,
     source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
 ) -> None:
-    """Write a table's rows as Parquet files, without personal data."""
+    """Write a table's rows as Parquet files, without personal data: DuckDB to a folder, Redshift to S3 (UNLOAD)."""
     from flows import warehouse_commands
 
     warehouse_commands.export(table, to, source, with_personal_data=with_personal_data, overwrite=overwrite)
@@ -242,7 +246,7 @@ def export(
 def maintain(
     source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
 ) -> None:
-    """Vacuum and analyse every table, while no run is under way."""
+    """Vacuum and analyse every table, while no run is under way; exit 1 where one could not be."""
     from flows import warehouse_commands
 
     if warehouse_commands.maintain(source):
@@ -323,9 +327,13 @@ def main() -> None:
 
 
 def _paragraph(error: Exception) -> str:
+    from pydantic import ValidationError
+
     from contracts.source import ContractError
     from sql.dialect import SqlError
 
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        return "\n".join(_setting(fault) for fault in error.errors(include_url=False, include_input=False))
     if isinstance(error, ContractError | SqlError):
         return f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''} found:\n" + "\n".join(error.faults)
     known = {
@@ -341,9 +349,15 @@ def _paragraph(error: Exception) -> str:
         "GlueFailed",
     }
     text = str(error) or type(error).__name__
-    if type(error).__name__ in known or isinstance(error, ValueError | OSError):
+    if known & {kind.__name__ for kind in type(error).__mro__} or isinstance(error, ValueError | OSError):
         return text
     return f"unexpected {type(error).__name__}: {text} (DW_DEBUG=1 shows where)"
+
+
+def _setting(fault: ErrorDetails) -> str:
+    """What is wrong with a setting, by the name it has in the environment."""
+    names = "".join(f"DW_{str(name).upper()}: " for name in fault["loc"])
+    return f"settings: {names}{fault['msg'].removeprefix('Value error, ')}"
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def query(sql: str, source: str, limit: int | None) -> None:
     from tasks.warehouse import open_warehouse
 
     if not sql.strip():
-        raise ValueError('an empty query; for example dw query "show all tables"')
+        raise ValueError('an empty query; for example dw query "select * from mart.executive_kpi_daily"')
     with open_warehouse(settings_for(source), read_only=True) as warehouse:
         frame = warehouse.native(sql)
     if limit is None:

@@ -85,15 +85,15 @@ def _plain() -> Callable[[str, str], None]:
     return tell
 
 
-def generated(delivery: Any) -> None:
-    """Rows per table of a generated delivery."""
+def generated(delivery: Any, to: object) -> None:
+    """Rows per table of a generated delivery, and where it went."""
     rows: dict[str, int] = defaultdict(int)
     for (_, table), count in delivery.rows.items():
         rows[table] += count
     days = delivery.days
     span = f"{days[0]} … {days[-1]}" if len(days) > 1 else f"{days[0]}"
     listed = ", ".join(f"{table} {count:,}" for table, count in rows.items())
-    console.print(f"Delivered to {delivery.root}, {len(days)} days ({span}): {listed}.")
+    console.print(f"Delivered to {to}, {len(days)} days ({span}): {listed}.")
     console.print(f"{delivery.defects:,} planted defects are listed in {delivery.root / 'defects.parquet'}.")
 
 

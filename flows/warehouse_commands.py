@@ -19,7 +19,14 @@ def export(name: str, target: str, source: str, *, with_personal_data: bool, ove
     settings = settings_for(source)
     contract = Registry.read(settings.repository)[TableId.parse(name)]
     with open_warehouse(settings, read_only=True) as warehouse, show.status(f"Exporting {contract.table}"):
-        done = write(warehouse, contract, target, with_personal_data=with_personal_data, overwrite=overwrite)
+        done = write(
+            warehouse,
+            contract,
+            target,
+            with_personal_data=with_personal_data,
+            overwrite=overwrite,
+            keep_out=settings.own_places,
+        )
     show.console.print(f"{done.rows:,} rows of {contract.table}, {len(done.columns)} columns: {target}")
     if done.left_out:
         names = ", ".join(done.left_out)

@@ -47,8 +47,11 @@ class Deliveries(ABC):
         """Deliver files of a workplace, which is gone afterwards: each whole, in the order given."""
 
     @abstractmethod
-    def take_over(self, root: Path) -> None:
-        """Deliver the days of a local folder; of the inbox's own folder there is nothing to do."""
+    def take_over(self, root: Path, *, overwrite: bool = True) -> None:
+        """Deliver the days of a local folder; of the inbox's own folder there is nothing to do.
+
+        Unless it may overwrite, a ValueError refuses days that hold other files (by name and length) than the folder.
+        """
 
 
 class FolderInbox(Deliveries):
@@ -86,9 +89,10 @@ class FolderInbox(Deliveries):
             (workplace / name).replace(target / name)
         workplace.rmdir()
 
-    def take_over(self, root: Path) -> None:
+    def take_over(self, root: Path, *, overwrite: bool = True) -> None:
         if root == self._root:
             return
+        _refuse_others(self, root, overwrite=overwrite)
         for day in FolderInbox(root).days():
             shutil.copytree(root / day.isoformat(), self.folder(day), dirs_exist_ok=True)
 
@@ -145,7 +149,8 @@ class S3Inbox(Deliveries):
             self._store.send_file(f"{day.isoformat()}/{name}", workplace / name)
         shutil.rmtree(workplace)
 
-    def take_over(self, root: Path) -> None:
+    def take_over(self, root: Path, *, overwrite: bool = True) -> None:
+        _refuse_others(self, root, overwrite=overwrite)
         local = FolderInbox(root)
         for day in local.days():
             for name in local.sizes(day):
@@ -178,6 +183,15 @@ def open_inbox(settings: Settings) -> Deliveries:
     from tasks.s3 import Store
 
     return S3Inbox(Store(settings.inbox_url, settings.kms_key), settings.cache / "inbox")
+
+
+def _refuse_others(inbox: Deliveries, root: Path, *, overwrite: bool) -> None:
+    """Raise ValueError where a day of the inbox holds a file that the folder has not, or has with another length."""
+    local, there = FolderInbox(root), set() if overwrite else set(inbox.days())
+    for day in there & set(local.days()):
+        if others := inbox.sizes(day).items() - local.sizes(day).items():
+            names = ", ".join(sorted(name for name, _ in others))
+            raise ValueError(f"{inbox}/{day} holds another delivery ({names}); --overwrite replaces it")
 
 
 def _days(names: Iterable[str], where: object) -> list[date]:

@@ -144,7 +144,13 @@ class Settings(BaseSettings):
         if self.mode == "local":
             return str(self.warehouse_file)
         place = self.redshift_workgroup or self.redshift_cluster or self.redshift_host or self.redshift_secret
-        return f"Redshift {place}/{self.redshift_database}"
+        schemas = f", schemas {self.environment}_*" if self.environment else ""
+        return f"Redshift {place}/{self.redshift_database}{schemas}"
+
+    @property
+    def own_places(self) -> tuple[str, ...]:
+        """Folders and prefixes that runs write to, and nobody else may."""
+        return (str(self.inbox), str(self.lake)) if self.mode == "local" else (self.inbox_url, self.lake_url)
 
     @property
     def data_docs(self) -> Path:

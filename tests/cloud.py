@@ -41,11 +41,10 @@ def cloud_settings(home: Path, standin: Standin, repository: Path = REPOSITORY) 
     )
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment variables that make a process have these settings."""
-    return {
-        f"DW_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value not in (None, "")
-    }
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables that lead a `dw` of this or another process to the same place."""
+    given = settings.model_dump(exclude_unset=True)
+    return {f"DW_{name.upper()}": str(value) for name, value in given.items()}
 
 
 def open_cloud(settings: Settings) -> Workspace:

@@ -68,7 +68,8 @@ class Warehouse(ABC):
     def export(self, select: str, target: str, *, overwrite: bool = False) -> int:
         """Write a query's rows as Parquet below `target`, a folder or `s3://bucket/prefix/`; returns their number.
 
-        Raises WarehouseError where something lies there already, unless it may be overwritten.
+        Raises WarehouseError where an earlier export lies there, unless it may be overwritten, and where anything else
+        does. An export is there once it is whole: locally its file is, on S3 its `manifest`.
         """
 
     @abstractmethod

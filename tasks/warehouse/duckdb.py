@@ -26,6 +26,9 @@ _COLUMNS = (
 _BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 
 
+_EXPORTED = "rows.parquet"
+
+
 class DuckDBWarehouse(Warehouse):
     """Runs Redshift text on DuckDB by transpiling each statement; `path` None is a warehouse in memory."""
 
@@ -79,15 +82,24 @@ class DuckDBWarehouse(Warehouse):
         self._native(insert.replace("lake_files", "read_parquet($files)"), {"files": _paths(files)})
 
     def export(self, select: str, target: str, *, overwrite: bool = False) -> int:
+        if "://" in target:
+            raise WarehouseError(f"DuckDB exports to a folder, not to {target}")
         folder = Path(target)
-        if not overwrite and folder.exists() and any(folder.iterdir()):
+        file, part = folder / _EXPORTED, folder / f".{_EXPORTED}.part"
+        standing = [p for p in (folder.iterdir() if folder.is_dir() else ()) if p != part]
+        if foreign := sorted(p for p in standing if p != file):
+            raise WarehouseError(f"{foreign[0]} is from no export, and stays: choose a folder of its own")
+        if standing and not overwrite:
             raise WarehouseError(f"{target} is not empty; --overwrite replaces what lies there")
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.parquet"):
-            old.unlink()
-        file = "'" + str(folder / "rows.parquet").replace("'", "''") + "'"
-        text = f"COPY ({self._transpiled(select)}) TO {file} (FORMAT parquet, COMPRESSION zstd)"
-        return int(self._frame(text, {}).item())
+        quoted = "'" + str(part).replace("'", "''") + "'"
+        text = f"COPY ({self._transpiled(select)}) TO {quoted} (FORMAT parquet, COMPRESSION zstd)"
+        try:
+            rows = int(self._frame(text, {}).item())
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+        return rows
 
     def maintain(self, table: str) -> None:
         schema, _, name = table.partition(".")

@@ -26,8 +26,8 @@ from redshift_connector.error import DatabaseError, InterfaceError, OperationalE
 from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
-from tasks import aws
 from tasks.lake import LakeFile
+from tasks.s3 import ObjectMissing, Store
 from tasks.warehouse.base import Value, Warehouse, WarehouseError, distinct
 
 T = TypeVar("T")
@@ -44,7 +44,8 @@ _COLUMNS = (
 )
 # Text literals, quoted names and comments are matched too, so that a `:word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|/\*.*?\*/|--[^\n]*|(?<!:):([A-Za-z_]\w*)", re.DOTALL)
-_LOST = ("connection is closed", "communication error", "BrokenPipe", "connection time out")
+LOST = "the connection to Redshift was lost: "
+_LOST_WORDS = ("connection is closed", "communication error", "BrokenPipe", "connection time out")
 _TYPES: dict[int, pl.DataType] = {
     16: pl.Boolean(),
     20: pl.Int64(),
@@ -59,6 +60,9 @@ _TYPES: dict[int, pl.DataType] = {
     1114: pl.Datetime("us"),
 }
 _NUMERIC = 1700
+# What UNLOAD writes below a prefix: numbered parts, and last of all the manifest.
+_MANIFEST = "manifest"
+_UNLOADED = re.compile(rf"{_MANIFEST}|\d+_part_\d+\.parquet")
 
 
 class Interrupted(WarehouseError):
@@ -67,6 +71,10 @@ class Interrupted(WarehouseError):
     def __init__(self, message: str, statement: str = "", *, lost: bool) -> None:
         super().__init__(message, statement)
         self.lost = lost
+
+
+class Unreachable(WarehouseError):
+    """No connection came about, however often it was tried."""
 
 
 class RedshiftWarehouse(Warehouse):
@@ -129,20 +137,20 @@ class RedshiftWarehouse(Warehouse):
         if not target.startswith("s3://"):
             raise WarehouseError(f"Redshift unloads to s3://bucket/prefix/, not to {target}")
         prefix = target.rstrip("/") + "/"
+        place = Store(prefix.rstrip("/"), self._kms_key)
+        _make_room(place, overwrite=overwrite)
         encrypted = f" KMS_KEY_ID {_literal(self._kms_key)} ENCRYPTED" if self._kms_key else ""
         self._run(
             f"UNLOAD ({_literal(self._text(select))}) TO {_literal(prefix)} IAM_ROLE {self._role} "
-            f"FORMAT AS PARQUET MANIFEST VERBOSE{encrypted}{' CLEANPATH' if overwrite else ''}",
+            f"FORMAT AS PARQUET MANIFEST VERBOSE{encrypted}",
             {},
         )
-        bucket, _, key = prefix.removeprefix("s3://").partition("/")
-        s3 = aws.client("s3")
         try:
-            body = s3.get_object(Bucket=bucket, Key=f"{key}manifest")["Body"].read()
-        except s3.exceptions.NoSuchKey:
+            told, _ = place.get(_MANIFEST)
+        except ObjectMissing:
             # Of a query without rows Redshift unloads no file and no manifest.
             return 0
-        return sum(entry["meta"]["record_count"] for entry in json.loads(body)["entries"])
+        return sum(entry["meta"]["record_count"] for entry in json.loads(told)["entries"])
 
     def maintain(self, table: str) -> None:
         # Neither may stand in a transaction.
@@ -318,9 +326,22 @@ class RedshiftWarehouse(Warehouse):
         schema = {name: _type(field, n, rows) for n, (name, field) in enumerate(zip(names, described, strict=True))}
         return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
+    def _connected(self) -> redshift_connector.Connection:
+        """A new connection, tried as often as a transaction: an attempt does nothing that could be done twice."""
+        started = time.monotonic()
+        for pause in self._pauses():
+            try:
+                return self._connect()
+            except Interrupted as error:
+                if pause is None:
+                    seconds = time.monotonic() - started
+                    raise Unreachable(f"{error}; tried {self._tries} times in {seconds:.0f} s") from error
+                self._sleep(pause)
+        raise AssertionError("the last pause raises")
+
     def _open(self) -> redshift_connector.Connection:
         if self._connection is None:
-            connection = self._connect()
+            connection = self._connected()
             try:
                 connection.autocommit = True  # BEGIN and COMMIT are ours to send
                 for setting in self._settings:
@@ -339,6 +360,16 @@ def _close(connection: redshift_connector.Connection) -> None:
         connection.close()
 
 
+def _make_room(place: Store, *, overwrite: bool) -> None:
+    """Remove an earlier UNLOAD, its manifest first; raise WarehouseError for what must not be, or is not ours to."""
+    standing = sorted((key for key, _ in place.listed()), key=lambda key: key != _MANIFEST)
+    if foreign := [key for key in standing if not _UNLOADED.fullmatch(key)]:
+        raise WarehouseError(f"{place.uri(foreign[0])} is from no export, and stays: choose a prefix of its own")
+    if standing and not overwrite:
+        raise WarehouseError(f"{place.uri('')} is not empty; --overwrite replaces what lies there")
+    place.delete(standing)
+
+
 def told(error: Exception, text: str) -> WarehouseError:
     """The driver's error as ours: what the server said, and Interrupted where the statement is worth another try."""
     answer = error.args[0] if error.args else ""
@@ -352,8 +383,8 @@ def told(error: Exception, text: str) -> WarehouseError:
             return Interrupted(shown, text, lost=False)
         return WarehouseError(shown, text)
     shown = " ".join(str(part) for part in error.args)[:600]
-    if isinstance(error, OSError | struct.error | OperationalError) or any(word in shown for word in _LOST):
-        return Interrupted(f"the connection to Redshift was lost: {shown}", text, lost=True)
+    if isinstance(error, OSError | struct.error | OperationalError) or any(word in shown for word in _LOST_WORDS):
+        return Interrupted(LOST + shown, text, lost=True)
     return WarehouseError(shown, text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,10 @@ from redshift_connector.error import Error
 from tasks import aws
 from tasks.settings import Settings
 from tasks.warehouse.base import WarehouseError
-from tasks.warehouse.redshift import told
+from tasks.warehouse.redshift import LOST, Interrupted, told
 
 _SECONDS = 900  # a login has to be made within; the session outlives it
+_ANSWER = 15.0  # seconds in which the host has to answer: a firewall drops what it does not let through
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ def connect(settings: Settings) -> redshift_connector.Connection:
     """A new connection with fresh credentials, over TLS with the host's name verified."""
     to = login(settings)
     try:
+        # The driver knows one time limit for connecting and for every later answer, which may take hours.
+        socket.create_connection((to.host, to.port), timeout=_ANSWER).close()
         return redshift_connector.connect(
             host=to.host,
             port=to.port,
@@ -59,9 +63,22 @@ def connect(settings: Settings) -> redshift_connector.Connection:
             application_name="ecommerce-warehouse",
         )
     except (Error, OSError) as error:
-        failure = told(error, f"connect to {to.host}:{to.port}/{to.database} as {to.user}")
+        failure = _failed(error, to)
     # Raised out here, so that the driver's error does not hang on it: its frames hold the password and an open socket.
     raise failure
+
+
+def _failed(error: Exception, to: Login) -> WarehouseError:
+    """Why there is no connection; Interrupted where it may come about later."""
+    failure = told(error, "")
+    place, said = f"{to.host}:{to.port}/{to.database}", str(failure).removeprefix(LOST)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return WarehouseError(
+            f"Redshift at {place} is not trusted: {said}; SSL_CERT_FILE names the authorities to trust"
+        )
+    if isinstance(failure, Interrupted):
+        return Interrupted(f"Redshift at {place} cannot be reached: {said}", lost=True)
+    return WarehouseError(f"Redshift at {place} lets {to.user} not in: {said}")
 
 
 def _of_secret(settings: Settings) -> Login:

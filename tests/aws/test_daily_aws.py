@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from cloud import cloud_settings, cloud_tables, environment_of, open_cloud
+from cloud import as_environment, cloud_settings, cloud_tables, open_cloud
 from glue_standin import SPARK_IS_MISSING, GlueStandIn, glue_stand_in
 from redshift_standin import Logged, Standin
 from small_shop import Shop, read_repository
@@ -58,7 +58,7 @@ def ran(
         done = subprocess.run(
             [sys.executable, "-m", "flows.cli", "run"],
             cwd=REPOSITORY,
-            env={**environment, **environment_of(settings), "COLUMNS": "200"},
+            env={**environment, **as_environment(settings), "COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=600,

@@ -149,7 +149,7 @@ def test_a_wrong_password_is_told_and_not_shown(
     name = secret(username=standin.user, password=SECRET)
     place = {"redshift_host": standin.host, "redshift_port": standin.port, "redshift_database": standin.database}
     caplog.set_level(logging.DEBUG)
-    with pytest.raises(WarehouseError, match=r"password.*SQLSTATE 28000.*as warehouse") as told:
+    with pytest.raises(WarehouseError, match=r"lets warehouse not in: password.*SQLSTATE 28000") as told:
         connect(settings(redshift_secret=name, **place))
     assert SECRET not in repr(told.value)
     assert told.value.__context__ is None

@@ -21,8 +21,8 @@ class Certificates:
     server: Path
 
 
-def make(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> Certificates:
-    """Write both into a folder; the server's certificate is for these hosts."""
+def make(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1"), days: int = 2) -> Certificates:
+    """Write both into a folder; the server's certificate is for these hosts, and good for as many days from now."""
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Stand-in CA {x509.random_serial_number():x}"[:60])])
@@ -33,7 +33,7 @@ def make(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> C
         .sign(ca_key, hashes.SHA256())
     )
     server = (
-        _builder(name, ca_name, key.public_key())
+        _builder(name, ca_name, key.public_key(), days)
         .add_extension(x509.SubjectAlternativeName([_name(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(ca_key, hashes.SHA256())
@@ -47,7 +47,9 @@ def make(folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> C
     return made
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int = 2
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -55,8 +57,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
+        .not_valid_before(now - timedelta(days=3))
+        .not_valid_after(now + timedelta(days=days))
     )
 
 
