@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test spark torture mutants lint format lock bench-gates bench-growth bench-memory clean
+.PHONY: help run test spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -25,6 +25,9 @@ torture: .venv/ready-test ## Kill the pipeline N=200 times at random points, run
 
 mutants: .venv/ready-test ## Change the code one thing at a time and tell which changes no test notices; ONLY=sql/merge SAMPLE=30
 	$(BIN)/python tests/mutation/mutate.py $(ONLY) $(if $(SAMPLE),--sample $(SAMPLE)) --seed $(or $(SEED),7)
+
+smoke-aws: .venv/ready-test ## Try the aws mode on a real account (DW_* settings; costs money): CONFIRM=yes
+	PYTHONPATH=tests:tests/smoke CONFIRM=$(CONFIRM) $(BIN)/python tests/smoke/smoke_aws.py
 
 lint: .venv/ready-test ## The checks of pre-commit: style, types, import layers, contracts and SQL
 	$(BIN)/ruff format --check --quiet .

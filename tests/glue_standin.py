@@ -104,6 +104,7 @@ class GlueStandIn:
         self.outcomes: deque[Outcome] = deque()
         self.refusals: deque[Refused] = deque()
         self.lost = self.unlisted = 0
+        self.bundle_url = ""  # what GetJob tells as the job's --bundle
         self.stubborn = False
         self._lock = threading.RLock()
         stand_in = self
@@ -164,6 +165,9 @@ class GlueStandIn:
             self.lost -= 1
             return None
         return {"JobRunId": run.id}
+
+    def _GetJob(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"Job": {"Name": body["JobName"], "DefaultArguments": {"--bundle": self.bundle_url}}}
 
     def _GetJobRun(self, body: dict[str, Any]) -> dict[str, Any]:
         run = self._known(body["RunId"])
