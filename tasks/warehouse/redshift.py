@@ -146,11 +146,11 @@ class RedshiftWarehouse(Warehouse):
             {},
         )
         try:
-            told, _ = place.get(_MANIFEST)
+            body, _ = place.get(_MANIFEST)
         except ObjectMissing:
             # Of a query without rows Redshift unloads no file and no manifest.
             return 0
-        return sum(entry["meta"]["record_count"] for entry in json.loads(told)["entries"])
+        return sum(entry["meta"]["record_count"] for entry in json.loads(body)["entries"])
 
     def maintain(self, table: str) -> None:
         # Neither may stand in a transaction.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,12 @@ def test_another_source_has_prefixes_and_schemas_of_its_own() -> None:
     assert (shop.site_url, other.site_url) == ("s3://lake/data_docs", "s3://lake/online_retail/data_docs")
     apart = shop.model_copy(update={"docs_url": "s3://docs"})
     assert apart.for_source("o", shop_timezone="UTC", reporting_currency="EUR").site_url == "s3://docs/o"
+
+
+def test_every_setting_stands_in_the_documents_with_its_default() -> None:
+    text = (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `DW_([A-Z_]+)` \| ([^|]*?) ?\| [^|]+ \|$", text, re.MULTILINE))
+    assert told.keys() == {name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if name not in ("home", "repository"):
+            assert told[name.upper()] == (f"`{field.default}`" if field.default not in ("", None) else "")
