@@ -12,6 +12,7 @@ import redshift_connector
 from redshift_standin.server import Standin
 
 Connect = Callable[..., redshift_connector.Connection]
+_running: list[Standin] = []
 
 
 def code(connection: redshift_connector.Connection, statement: str) -> str:
@@ -24,9 +25,15 @@ def code(connection: redshift_connector.Connection, statement: str) -> str:
 @pytest.fixture(scope="session")
 def running_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
     """One stand-in for the whole run; its authority is trusted by every client of the process."""
+    # Each folder that imports this has a fixture of its own: the first one to be asked starts the stand-in for all.
+    if _running:
+        yield _running[0]
+        return
     with Standin.start(tmp_path_factory.mktemp("redshift")) as standin, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(standin.ca_file))
+        _running.append(standin)
         yield standin
+        _running.clear()
 
 
 @pytest.fixture
