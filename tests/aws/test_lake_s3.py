@@ -498,7 +498,7 @@ def busy(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     through = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{server.server_address[1]}",
-        config=aws._CONFIG.merge(Config(s3={"addressing_style": "path"})),
+        config=aws.client("s3").meta.config.merge(Config(s3={"addressing_style": "path"})),
     )
     monkeypatch.setattr(aws, "client", lambda service: through)
 
