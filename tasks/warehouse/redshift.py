@@ -1,4 +1,4 @@
-"""The warehouse on Amazon Redshift: every statement goes over the wire as it was written. The only user of its driver.
+"""The warehouse on Amazon Redshift: every statement goes over the wire as it was written.
 
 A transaction that Redshift gave up (serializable isolation, error 1023) or whose connection was lost is run again from
 its start, after a growing and jittered pause; any other error is raised at once. Where the connection is lost while
@@ -11,24 +11,24 @@ from __future__ import annotations
 import json
 import random
 import re
-import struct
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import polars as pl
 import redshift_connector
-from redshift_connector.error import DatabaseError, InterfaceError, OperationalError
+from redshift_connector.error import InterfaceError
 
 from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
 from tasks.lake import LakeFile
 from tasks.s3 import ObjectMissing, Store
-from tasks.warehouse.base import Value, Warehouse, WarehouseError, distinct
+from tasks.warehouse.base import Value, Warehouse, WarehouseError
+from tasks.warehouse.redshift_answers import ERRORS, Interrupted, Unreachable, frame, told
 
 T = TypeVar("T")
 Connect = Callable[[], redshift_connector.Connection]
@@ -44,37 +44,9 @@ _COLUMNS = (
 )
 # Text literals, quoted names and comments are matched too, so that a `:word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|/\*.*?\*/|--[^\n]*|(?<!:):([A-Za-z_]\w*)", re.DOTALL)
-LOST = "the connection to Redshift was lost: "
-_LOST_WORDS = ("connection is closed", "communication error", "BrokenPipe", "connection time out")
-_TYPES: dict[int, pl.DataType] = {
-    16: pl.Boolean(),
-    20: pl.Int64(),
-    21: pl.Int16(),
-    23: pl.Int32(),
-    25: pl.String(),
-    700: pl.Float32(),
-    701: pl.Float64(),
-    1042: pl.String(),
-    1043: pl.String(),
-    1082: pl.Date(),
-    1114: pl.Datetime("us"),
-}
-_NUMERIC = 1700
 # What UNLOAD writes below a prefix: numbered parts, and last of all the manifest.
 _MANIFEST = "manifest"
 _UNLOADED = re.compile(rf"{_MANIFEST}|\d+_part_\d+\.parquet")
-
-
-class Interrupted(WarehouseError):
-    """A statement that failed through no fault of its own; `lost`: the connection went with it."""
-
-    def __init__(self, message: str, statement: str = "", *, lost: bool) -> None:
-        super().__init__(message, statement)
-        self.lost = lost
-
-
-class Unreachable(WarehouseError):
-    """No connection came about, however often it was tried."""
 
 
 class RedshiftWarehouse(Warehouse):
@@ -123,7 +95,7 @@ class RedshiftWarehouse(Warehouse):
         self._run("BEGIN READ ONLY", {})
         self._in_transaction = True
         try:
-            return self._answer(self._send(statement, (), style="qmark"), statement)
+            return frame(self._send(statement, (), style="qmark"), statement)
         finally:
             self._give_up(broken=False)
 
@@ -303,7 +275,7 @@ class RedshiftWarehouse(Warehouse):
             cursor = self._open().cursor()
             cursor.paramstyle = style
             cursor.execute(self._tagged(text), values or None)
-        except (DatabaseError, InterfaceError, OSError, struct.error) as error:
+        except ERRORS as error:
             failure = told(error, text)
             if isinstance(failure, Interrupted) and failure.lost and not self._in_transaction:
                 # The next statement, whoever asks for it, needs a connection.
@@ -312,19 +284,7 @@ class RedshiftWarehouse(Warehouse):
         return cursor
 
     def _rows(self, text: str, binds: Mapping[str, Value]) -> pl.DataFrame:
-        return self._answer(self._run(text, binds), text)
-
-    def _answer(self, cursor: redshift_connector.Cursor, text: str) -> pl.DataFrame:
-        described = cursor.ps["row_desc"] if cursor.ps else []
-        if not described:
-            return pl.DataFrame()
-        try:
-            rows = cursor.fetchall()
-        except (DatabaseError, InterfaceError, OSError, struct.error) as error:
-            raise told(error, text) from error
-        names = distinct([_plain(field["label"]) for field in described])
-        schema = {name: _type(field, n, rows) for n, (name, field) in enumerate(zip(names, described, strict=True))}
-        return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+        return frame(self._run(text, binds), text)
 
     def _connected(self) -> redshift_connector.Connection:
         """A new connection, tried as often as a transaction: an attempt does nothing that could be done twice."""
@@ -368,38 +328,6 @@ def _make_room(place: Store, *, overwrite: bool) -> None:
     if standing and not overwrite:
         raise WarehouseError(f"{place.uri('')} is not empty; --overwrite replaces what lies there")
     place.delete(standing)
-
-
-def told(error: Exception, text: str) -> WarehouseError:
-    """The driver's error as ours: what the server said, and Interrupted where the statement is worth another try."""
-    answer = error.args[0] if error.args else ""
-    if isinstance(answer, dict):
-        code, message = str(answer.get("C", "")), " ".join(str(answer.get("M", "")).split())
-        detail = " ".join(str(answer.get("D", "")).split())
-        shown = f"{message}{f' ({detail})' if detail else ''} [SQLSTATE {code}]"[:600]
-        if code.startswith("08") or code in ("57P01", "57P02", "57P03"):
-            return Interrupted(shown, text, lost=True)
-        if code in ("40001", "40P01") or re.match(r"(ERROR:\s*)?1023\b", message):
-            return Interrupted(shown, text, lost=False)
-        return WarehouseError(shown, text)
-    shown = " ".join(str(part) for part in error.args)[:600]
-    if isinstance(error, OSError | struct.error | OperationalError) or any(word in shown for word in _LOST_WORDS):
-        return Interrupted(LOST + shown, text, lost=True)
-    return WarehouseError(shown, text)
-
-
-def _type(field: Mapping[str, Any], place: int, rows: Sequence[Sequence[Any]]) -> pl.DataType:
-    if field["type_oid"] != _NUMERIC:
-        return _TYPES.get(field["type_oid"], pl.String())
-    modifier = field["type_modifier"]
-    if modifier >= 4:
-        return pl.Decimal((modifier - 4) >> 16, (modifier - 4) & 0xFFFF)
-    scales = [-row[place].as_tuple().exponent for row in rows if row[place] is not None]
-    return pl.Decimal(38, max([0, *scales]))
-
-
-def _plain(label: bytes | str) -> str:
-    return label.decode() if isinstance(label, bytes) else label
 
 
 def _literal(text: str) -> str:

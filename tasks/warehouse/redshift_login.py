@@ -14,7 +14,7 @@ from redshift_connector.error import Error
 from tasks import aws
 from tasks.settings import Settings
 from tasks.warehouse.base import WarehouseError
-from tasks.warehouse.redshift import LOST, Interrupted, told
+from tasks.warehouse.redshift_answers import LOST, Interrupted, told
 
 _SECONDS = 900  # a login has to be made within; the session outlives it
 _ANSWER = 15.0  # seconds in which the host has to answer: a firewall drops what it does not let through

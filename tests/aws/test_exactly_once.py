@@ -20,7 +20,8 @@ import tasks.lock
 from sql.dialect import to_redshift
 from tasks.lock import LEASE, Both, Lease, LeaseLost, RunLock
 from tasks.settings import Settings
-from tasks.warehouse.redshift import TOKENS, Interrupted, RedshiftWarehouse
+from tasks.warehouse.redshift import TOKENS, RedshiftWarehouse
+from tasks.warehouse.redshift_answers import Interrupted
 from tasks.warehouse.redshift_login import connect
 
 T = TypeVar("T")

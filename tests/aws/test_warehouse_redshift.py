@@ -15,7 +15,8 @@ from redshift_standin import Standin
 
 from tasks import aws
 from tasks.warehouse.base import Tags, WarehouseError
-from tasks.warehouse.redshift import TOKENS, Interrupted, RedshiftWarehouse
+from tasks.warehouse.redshift import TOKENS, RedshiftWarehouse
+from tasks.warehouse.redshift_answers import Interrupted
 
 AWKWARD = ["it's", 'a "quoted" one', "50 %", "a:b :c ::d", "ünïcødé 漢字 🙂", "two\nlines", "", " padded ", "?", "$1"]
 

@@ -23,7 +23,8 @@ from tasks.s3 import ObjectChanged, Store
 from tasks.settings import Settings
 from tasks.warehouse import WarehouseError, open_warehouse
 from tasks.warehouse.base import WarehouseBusy
-from tasks.warehouse.redshift import TOKENS, Interrupted, RedshiftWarehouse
+from tasks.warehouse.redshift import TOKENS, RedshiftWarehouse
+from tasks.warehouse.redshift_answers import Interrupted
 from tasks.warehouse.redshift_login import connect, login
 
 
