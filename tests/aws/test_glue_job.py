@@ -82,14 +82,17 @@ class Place:
 
     def files(self, table: TableId) -> dict[TableId, list[str]]:
         return {
-            source: [str(path) for path in curate._files(REGISTRY[source], self.lake, self.warehouse)]
+            source: [a for file in curate._files(REGISTRY[source], self.lake, self.warehouse) for a in file.objects()]
             for source in GRAPH.upstream(table)
         }
 
     def on_duckdb(self, table: TableId, taken: pl.DataFrame) -> pl.DataFrame:
         given = {"registry": REGISTRY, "graph": GRAPH, "lake": self.lake, "warehouse": self.warehouse}
-        file = curate.transform(table, taken, **given, delivery=DAY, run="on_duckdb")
-        return in_order(pl.read_parquet(file).cast(dict(polars_schema(REGISTRY[table]))), table)
+        local = Settings(home=self.root)
+        file = curate.transform(
+            table, taken, settings=local, **given, delivery=DAY, run="on_duckdb", on_glue_run=lambda _: None
+        )
+        return in_order(file.scan().collect().cast(dict(polars_schema(REGISTRY[table]))), table)
 
     def plan(self, table: TableId, taken: pl.DataFrame) -> dict[str, Any]:
         taken.write_parquet(self.root / "taken.parquet")
