@@ -20,7 +20,7 @@ from contracts.source import ContractError
 from expectations.rules import rules_of
 from flows.show import console
 from sql import ddl, merge, portable
-from sql.dialect import SqlError, line_of, to_duckdb, to_redshift, to_spark
+from sql.dialect import SqlError, line_of, macros_of, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
 from sql.reconcile import per_day, read_checks
 from tasks.settings import Settings
@@ -80,7 +80,11 @@ def _faults(faults: list[str]) -> bool:
 def render(name: str, engine: str, part: str) -> None:
     """Print a table's SQL for one engine."""
     registry, graph, contract = _open(name)
-    for text in _statements(contract, registry, graph, part):
+    texts = _statements(contract, registry, graph, part)
+    if engine == "duckdb":
+        for macro in macros_of("\n".join(to_duckdb(text) for text in texts)):
+            _print_sql(macro + ";")
+    for text in texts:
         shown = {"duckdb": to_duckdb, "spark": to_spark, "redshift": to_redshift}[engine](text)
         if engine != "redshift" or part != "select":
             shown = sqlglot.transpile(shown, read=engine, write=engine, pretty=True)[0]

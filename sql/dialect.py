@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeGuard
@@ -52,6 +53,8 @@ SESSION: tuple[str, ...] = (
     *_quotients(),
 )
 
+_MACRO = re.compile(r"CREATE OR REPLACE TEMP MACRO (\w+)")
+
 # Values that a run binds, and the type each has.
 BINDS: dict[str, str] = {"run_at": "timestamp", "reporting_currency": "varchar(3)"}
 
@@ -96,6 +99,11 @@ def parse_statement(text: str, file: str = "<sql>") -> exp.Expr:
 def to_duckdb(sql: str | exp.Expr, environment: str = "") -> str:
     """One Redshift statement as DuckDB text, schemas named for the environment; SqlError where that cannot be said."""
     return _cached(sql, "duckdb", environment) if isinstance(sql, str) else _render(sql, "duckdb", environment)
+
+
+def macros_of(text: str) -> list[str]:
+    """The macros of SESSION that a DuckDB text calls, for whoever runs it elsewhere."""
+    return [macro for macro in SESSION if (name := _MACRO.match(macro)) and f"{name[1]}(" in text.lower()]
 
 
 def to_spark(sql: str | exp.Expr, environment: str = "") -> str:

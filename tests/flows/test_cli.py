@@ -225,6 +225,14 @@ def test_render_prints_a_tables_sql_for_an_engine(dw: Dw, small: Path, engine: s
     assert said.out.rstrip().endswith(";")
 
 
+def test_rendered_duckdb_text_brings_the_macros_that_it_calls(dw: Dw) -> None:
+    divides = dw("render", "mart.customer_lifetime_value", "--engine", "duckdb").out
+    macro, _, select = divides.partition(";\n")
+    assert macro.startswith("CREATE OR REPLACE TEMP MACRO rounded_quotient(")
+    assert "ROUNDED_QUOTIENT(" in select
+    assert "MACRO" not in dw("render", "core.fact_payments", "--engine", "duckdb").out
+
+
 def test_render_shows_how_a_delivered_table_is_loaded(dw: Dw, small: Path) -> None:
     said = dw("render", "clean.things", "--part", "merge")
     assert "MERGE INTO clean.things" in words(said.out)
