@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
 
 from tasks import delivery as work
 from tasks.docs import publish
@@ -31,11 +32,14 @@ def ingest(source: str, delivery: date, file: str) -> None:
 
 @task(task_run_name="build-{delivery}")
 def build(source: str, delivery: date) -> None:
-    """Curated, core and mart tables, each staged, gated and published; the log names the runs of Glue."""
+    """Curated, core and mart tables, each staged, gated and published; an artifact names the runs of Glue."""
     space = _space(source)
-    work.curate_and_build(space, delivery)
-    for run, table in space.report.glue_runs.items():
-        get_run_logger().info("Glue run %s computed %s", run, table)
+    try:
+        work.curate_and_build(space, delivery)
+    finally:
+        if runs := space.report.glue_runs:
+            rows = [{"table": table, "job": space.settings.glue_job, "run": run} for run, table in runs.items()]
+            create_table_artifact(rows, key="glue-runs", description=f"Runs of Glue for the delivery of {delivery}")
 
 
 @task(task_run_name="finish-{delivery}")

@@ -66,6 +66,15 @@ def dw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> I
     logging.disable(logging.NOTSET)
 
 
+# Files that take minutes: where several processes share the tests, one that begins last would be waited for.
+_LONG = ("test_memory.py", "test_daily_aws.py", "test_secrets.py", "test_smoke.py", "test_run_twice.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    first = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: first.get(item.path.name, len(first)))
+
+
 _ended: list[int] = []
 
 

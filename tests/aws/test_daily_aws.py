@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,6 +111,15 @@ def test_a_difference_of_one_value_is_another_hash() -> None:
 def test_lake_transforms_ran_on_glue_once_per_build(ran: Ran) -> None:
     assert [run.states[-1] for run in ran.glue.runs] == ["SUCCEEDED"] * 2
     assert len({run.arguments["--plan"] for run in ran.glue.runs}) == 2
+
+
+def test_the_prefect_run_names_the_runs_of_glue(ran: Ran) -> None:
+    with sqlite3.connect(Path(ran.settings.home) / "prefect" / "prefect.db") as database:
+        found = database.execute("SELECT data FROM artifact WHERE key = 'glue-runs' AND task_run_id IS NOT NULL")
+        told = " ".join(data for (data,) in found.fetchall())
+    database.close()
+    assert all(run.id in told for run in ran.glue.runs)
+    assert "curated.web_sessions" in told
 
 
 def test_rows_came_in_by_copy_from_manifests(ran: Ran) -> None:
