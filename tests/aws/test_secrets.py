@@ -180,7 +180,7 @@ def test_no_parameter_of_a_flow_and_no_setting_is_a_secret() -> None:
     from flows.redrive import redrive
 
     taken = {name for flow in (backfill, daily, maintenance, redrive) for name in inspect.signature(flow.fn).parameters}
-    assert taken == {"source", "delivery", "first", "last", "table", "parallel", "rule", "batch"}
+    assert taken == {"source", "delivery", "first", "last", "table", "parallel", "rule", "batch", "docs"}
     assert not taken & set(Settings.model_fields) - {"source"}
     secret = re.compile(r"password|token|credential|access_key|(?<!kms)_key$")
     assert [name for name in Settings.model_fields if secret.search(name)] == []
