@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tasks.s3 import Store
@@ -26,6 +27,8 @@ def publish(space: Workspace) -> str:
     for name in sorted(pages, key=lambda name: name == "index.html"):
         store.send(name, pages[name].read_bytes(), ContentType=_PAGE)
     store.delete(key for key, _ in store.listed() if key.endswith(".html") and key not in pages)
+    # They lie on S3 now; kept here, a later publish would send them over newer ones.
+    shutil.rmtree(results, ignore_errors=True)
     return store.uri("index.html")
 
 
