@@ -47,6 +47,24 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return Shop(delivery, home, after_one_day, tuple(reports))
 
 
+@pytest.fixture(scope="session")
+def local_aws() -> Iterator[str]:
+    """The address of a moto server that all AWS clients of the session use."""
+    # Imported here: moto takes a second, which most tests need not wait for.
+    from local_aws import moto
+
+    with moto() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(local_aws: str) -> str:
+    """An empty bucket."""
+    from local_aws import new_bucket
+
+    return new_bucket()
+
+
 @pytest.fixture
 def dw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dw]:
     """Run a `dw` command line in this process."""

@@ -62,3 +62,11 @@ ANSWERS: list[tuple[str, Any]] = [
     ("CASE WHEN NULL THEN 1 ELSE 2 END", 2),
     ("1 IN (2, NULL)", None),
 ]
+
+# ORDER BY, and where it puts 1, 2 and NULL.
+NULL_ORDERS: list[tuple[str, list[int | None]]] = [
+    ("a", [1, 2, None]),
+    ("a DESC", [None, 2, 1]),
+    ("a NULLS FIRST", [None, 1, 2]),
+    ("a DESC NULLS LAST", [2, 1, None]),
+]

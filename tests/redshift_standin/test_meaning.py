@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 import redshift_connector
-from documented_answers import ANSWERS
+from documented_answers import ANSWERS, NULL_ORDERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,15 +74,7 @@ def test_an_expression_answers_as_redshift_documents(
     assert type(found) is type(answer)
 
 
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        ("a", [1, 2, None]),
-        ("a DESC", [None, 2, 1]),
-        ("a NULLS FIRST", [None, 1, 2]),
-        ("a DESC NULLS LAST", [2, 1, None]),
-    ],
-)
+@pytest.mark.parametrize(("order", "expected"), NULL_ORDERS)
 def test_nulls_stand_where_redshift_puts_them(
     session: redshift_connector.Connection, order: str, expected: list[int | None]
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import duckdb
 import pytest
-from documented_answers import ANSWERS
+from documented_answers import ANSWERS, NULL_ORDERS
 
 from sql.dialect import (
     SESSION,
@@ -102,15 +102,7 @@ def test_duckdb_answers_as_redshift_does(session: duckdb.DuckDBPyConnection, exp
     assert isinstance(row[0], bool) == isinstance(answer, bool)
 
 
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        ("a", [1, 2, None]),
-        ("a DESC", [None, 2, 1]),
-        ("a NULLS FIRST", [None, 1, 2]),
-        ("a DESC NULLS LAST", [2, 1, None]),
-    ],
-)
+@pytest.mark.parametrize(("order", "expected"), NULL_ORDERS)
 def test_nulls_stand_where_redshift_puts_them(
     session: duckdb.DuckDBPyConnection, order: str, expected: list[int | None]
 ) -> None:
