@@ -46,6 +46,7 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra test -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --group infra --upgrade -o requirements-infra.lock --no-header --no-annotate --quiet
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
 	$(BIN)/pytest -q tests/test_benchmarks.py
@@ -79,6 +80,11 @@ clean: ## Remove the local warehouse and lake (not the environment)
 
 .venv/ready-spark: requirements-spark.lock .venv/ready-test
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-spark.lock
+	@touch $@
+
+.venv/ready-infra: requirements-infra.lock .venv/ready-test
+	@test -x .venv/infra/bin/python || $(PYTHON) -m venv --without-pip .venv/infra
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/infra/bin/python -r requirements-infra.lock
 	@touch $@
 
 .venv/ready-bench: requirements-bench.lock .venv/ready-test
