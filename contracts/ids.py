@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 LAYERS = ("raw", "clean", "curated", "core", "mart", "audit")
 # Raw tables stay in the lake; RAW is a reserved word of Redshift besides.
 WAREHOUSE_LAYERS = LAYERS[1:]
+# What can lie in a bucket of its own; the last takes all that is of no layer: the lease, plans of Glue jobs.
+LAKE_BUCKETS = ("raw", "clean", "curated", "quarantine", "artifacts")
 STAGE_SCHEMA = "stage"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -85,3 +87,9 @@ class TableId:
 def physical_schema(schema: str, environment: str = "") -> str:
     """The schema's name in an environment: `core` in production, `dev_core` in `dev`."""
     return f"{environment}_{schema}" if environment else schema
+
+
+def lake_bucket(key: str) -> str:
+    """Which of the buckets holds a key of the lake: that of its first part."""
+    layer = key.partition("/")[0]
+    return layer if layer in LAKE_BUCKETS else LAKE_BUCKETS[-1]

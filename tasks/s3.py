@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
+from contracts.ids import LAKE_BUCKETS, lake_bucket
 from tasks import aws
 
 # Few threads: several files may be on their way at once, and memory is parts times threads.
@@ -56,16 +58,16 @@ class Head(NamedTuple):
 class Store:
     """The objects below `s3://bucket/prefix`. `kms_key`: what encrypts them; without it the bucket's own setting does.
 
-    Keys of its methods are relative to the prefix.
+    Keys of its methods are relative to the prefix. A `{layer}` in the bucket's name stands for a key's first part.
     """
 
     url: str
     kms_key: str = ""
     transfer: TransferConfig = field(default=TRANSFER, repr=False, compare=False)
 
-    @property
-    def bucket(self) -> str:
-        return self.url.removeprefix("s3://").partition("/")[0]
+    def bucket_of(self, key: str = "") -> str:
+        """Where a key lies."""
+        return self.url.removeprefix("s3://").partition("/")[0].replace("{layer}", lake_bucket(key))
 
     @property
     def prefix(self) -> str:
@@ -74,19 +76,17 @@ class Store:
         return f"{path}/" if path else ""
 
     def uri(self, key: str) -> str:
-        return f"s3://{self.bucket}/{self.prefix}{key}"
+        return f"s3://{self.bucket_of(key)}/{self.prefix}{key}"
 
     def key_of(self, uri: str) -> str | None:
         """The key of an address below this prefix, None for any other."""
-        mine = self.uri("")
-        return uri.removeprefix(mine) if uri.startswith(mine) and len(uri) > len(mine) else None
+        key = uri.removeprefix("s3://").partition("/")[2].removeprefix(self.prefix)
+        return key if key and self.uri(key) == uri else None
 
     def send_file(self, key: str, source: Path) -> Head:
         """Upload a file, large ones in parts; it appears when it is whole. Raises StorageError."""
         with self._told("write", key):
-            self._s3.upload_file(
-                str(source), self.bucket, self.prefix + key, ExtraArgs=self._encryption, Config=self.transfer
-            )
+            self._s3.upload_file(str(source), **self._at(key), ExtraArgs=self._encryption, Config=self.transfer)
         sent, found = source.stat().st_size, self.head(key)
         if found is None or found.length != sent:
             raise StorageError(f"{self.uri(key)}: {sent} bytes were sent, but {found.length if found else 'none'} came")
@@ -95,15 +95,13 @@ class Store:
     def send(self, key: str, body: bytes, **conditions: str) -> Any:
         """Write bytes, if the conditions (`IfMatch`, `IfNoneMatch`) hold; raises ObjectChanged if not. S3's answer."""
         with self._told("write", key):
-            return self._s3.put_object(
-                Bucket=self.bucket, Key=self.prefix + key, Body=body, **self._encryption, **conditions
-            )
+            return self._s3.put_object(**self._at(key), Body=body, **self._encryption, **conditions)
 
     def head(self, key: str) -> Head | None:
         """ETag and length of an object; None if there is none."""
         try:
             with self._told("look at", key):
-                found = self._s3.head_object(Bucket=self.bucket, Key=self.prefix + key)
+                found = self._s3.head_object(**self._at(key))
         except ObjectMissing:
             return None
         return Head(found["ETag"], int(found["ContentLength"]))
@@ -112,7 +110,7 @@ class Store:
         """A small object whole, and S3's answer; raises ObjectMissing."""
         for left in reversed(range(_TRIES)):
             with self._told("read", key):
-                answer = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key)
+                answer = self._s3.get_object(**self._at(key))
                 try:
                     return answer["Body"].read(), answer
                 except _BROKEN_OFF:
@@ -130,7 +128,7 @@ class Store:
             os.close(handle)
             for left in reversed(range(_TRIES)):
                 with self._told("read", key):
-                    answer = self._s3.get_object(Bucket=self.bucket, Key=self.prefix + key, IfMatch=etag)
+                    answer = self._s3.get_object(**self._at(key), IfMatch=etag)
                     try:
                         with part.open("wb") as sink:
                             for chunk in answer["Body"].iter_chunks(_CHUNK):
@@ -169,7 +167,7 @@ class Store:
             raise ObjectChanged(f"{self.uri(key)}: expected {expected} bytes, found {found}")
 
     def listed(self, prefix: str = "") -> Iterator[tuple[str, Head]]:
-        """All objects whose key begins with `prefix`, by key, with what is known of each."""
+        """All objects whose key begins with `prefix`, by bucket and key, with what is known of each."""
         for page in self._pages(prefix):
             for found in page.get("Contents", ()):
                 yield found["Key"].removeprefix(self.prefix), Head(found["ETag"], int(found["Size"]))
@@ -181,26 +179,31 @@ class Store:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects, in the order given by thousands; those that are not there are gone already."""
-        names = list(keys)
-        for start in range(0, len(names), 1000):
-            some = names[start : start + 1000]
-            with self._told("remove", some[0]):
-                answer = self._s3.delete_objects(
-                    Bucket=self.bucket, Delete={"Objects": [{"Key": self.prefix + k} for k in some], "Quiet": True}
-                )
-            for fault in answer.get("Errors", ()):
-                code = str(fault.get("Code", ""))
-                raise StorageError(f"s3://{self.bucket}/{fault.get('Key')}: cannot remove it: {code}", code)
+        for bucket, own in groupby(list(keys), self.bucket_of):
+            while some := list(islice(own, 1000)):
+                with self._told("remove", some[0]):
+                    answer = self._s3.delete_objects(
+                        Bucket=bucket, Delete={"Objects": [{"Key": self.prefix + k} for k in some], "Quiet": True}
+                    )
+                for fault in answer.get("Errors", ()):
+                    code = str(fault.get("Code", ""))
+                    raise StorageError(f"s3://{bucket}/{fault.get('Key')}: cannot remove it: {code}", code)
 
     def delete_if(self, key: str, etag: str) -> None:
         """Remove an object that has this ETag; raises ObjectChanged if it has another, ObjectMissing."""
         with self._told("remove", key):
-            self._s3.delete_object(Bucket=self.bucket, Key=self.prefix + key, IfMatch=etag)
+            self._s3.delete_object(**self._at(key), IfMatch=etag)
 
     def _pages(self, prefix: str, **more: str) -> Iterator[Any]:
+        # What begins a key only in part can lie in any bucket.
+        some = (prefix,) if "/" in prefix else LAKE_BUCKETS
         with self._told("list", prefix):
             pages = self._s3.get_paginator("list_objects_v2")
-            yield from pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix, **more)
+            for bucket in dict.fromkeys(map(self.bucket_of, some)):
+                yield from pages.paginate(Bucket=bucket, Prefix=self.prefix + prefix, **more)
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self.bucket_of(key), "Key": self.prefix + key}
 
     @property
     def _s3(self) -> Any:

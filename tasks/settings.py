@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.ids import LAKE_BUCKETS
 from contracts.registry import REPOSITORY
 
 
@@ -70,11 +71,17 @@ class Settings(BaseSettings):
             raise ValueError(f"environment {value!r} becomes a schema prefix: letters, digits and _ only")
         return value.lower()
 
-    @field_validator("inbox_url", "lake_url", "docs_url")
+    @field_validator("inbox_url", "docs_url")
     @classmethod
     def _s3(cls, value: str) -> str:
         if value and not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[^/]+)*/?", value):
             raise ValueError(f"{value!r} is not s3://bucket/prefix")
+        return value.rstrip("/")
+
+    @field_validator("lake_url")
+    @classmethod
+    def _s3_by_layer(cls, value: str) -> str:
+        cls._s3(value.replace("{layer}", "raw", 1))
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -150,7 +157,9 @@ class Settings(BaseSettings):
     @property
     def own_places(self) -> tuple[str, ...]:
         """Folders and prefixes that runs write to, and nobody else may."""
-        return (str(self.inbox), str(self.lake)) if self.mode == "local" else (self.inbox_url, self.lake_url)
+        if self.mode == "local":
+            return str(self.inbox), str(self.lake)
+        return self.inbox_url, *dict.fromkeys(self.lake_url.replace("{layer}", own) for own in LAKE_BUCKETS)
 
     @property
     def data_docs(self) -> Path:

@@ -12,6 +12,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
+from contracts.ids import LAKE_BUCKETS
 from tasks import aws
 from tasks.s3 import Store
 
@@ -40,11 +41,23 @@ def moto() -> Iterator[str]:
 def new_bucket() -> str:
     """An empty bucket with a name of its own."""
     name = f"warehouse-{uuid.uuid4().hex[:12]}"
-    aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    _create(name)
     return name
+
+
+def new_buckets_by_layer() -> str:
+    """The URL of empty buckets, one for each layer of a lake."""
+    names = f"warehouse-{uuid.uuid4().hex[:12]}-{{layer}}"
+    for layer in LAKE_BUCKETS:
+        _create(names.replace("{layer}", layer))
+    return f"s3://{names}"
+
+
+def _create(bucket: str) -> None:
+    aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
 
 def age(store: Store, key: str, seconds: float) -> None:
     """Let an object have been written some time ago, by S3's clock."""
-    found = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.bucket].keys[store.prefix + key]
+    found = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.bucket_of()].keys[store.prefix + key]
     found.last_modified -= timedelta(seconds=seconds)

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from cloud import as_environment, cloud_settings, cloud_tables, open_cloud
 from glue_standin import SPARK_IS_MISSING, GlueStandIn, glue_stand_in
+from local_aws import new_buckets_by_layer
 from redshift_standin import Logged, Standin
 from small_shop import Shop, read_repository
 
@@ -50,7 +51,9 @@ def ran(
     root = tmp_path_factory.mktemp("daily_aws")
     running_standin.reset()
     write_bundle(root / "bundle", *read_repository())
-    settings = cloud_settings(root / "home", running_standin)
+    given = cloud_settings(root / "home", running_standin)
+    # As it is deployed: each layer of the lake in a bucket of its own.
+    settings = given.model_copy(update={"lake_url": f"{new_buckets_by_layer()}/lake"})
     with glue_stand_in(root / "glue", root / "bundle") as glue:
         space = open_cloud(settings)
         space.deliveries.take_over(shop.delivery.root)

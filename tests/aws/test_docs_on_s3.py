@@ -34,24 +34,24 @@ def pages(site: Store) -> dict[str, str]:
 
 
 def test_the_site_is_published_as_pages_without_what_is_gone(site: Store, tmp_path: Path) -> None:
-    house = HouseOnS3(tmp_path, site.bucket)
+    house = HouseOnS3(tmp_path, site.bucket_of())
     house.run(0, f"a,red,1,{AT}", f"b,green,2,{AT}")
     site.send("core.gone.warehouse.html", b"old")
-    assert publish(house.open()) == f"s3://{site.bucket}/lake/data_docs/index.html"
+    assert publish(house.open()) == f"s3://{site.bucket_of()}/lake/data_docs/index.html"
     found = pages(site)
     assert "clean.things.lake.html" in found
     assert "core.gone.warehouse.html" not in found
     assert all(f'href="{name}"' in found["index.html"] for name in found if name != "index.html")
-    head = aws.client("s3").head_object(Bucket=site.bucket, Key="lake/data_docs/index.html")
+    head = aws.client("s3").head_object(Bucket=site.bucket_of(), Key="lake/data_docs/index.html")
     assert head["ContentType"] == "text/html; charset=utf-8"
 
 
 def test_a_new_machine_keeps_what_others_found_out(site: Store, tmp_path: Path) -> None:
-    first = HouseOnS3(tmp_path / "first", site.bucket)
+    first = HouseOnS3(tmp_path / "first", site.bucket_of())
     first.run(0, f"a,red,1,{AT}")
     publish(first.open())
     before = pages(site)
-    space: Workspace = HouseOnS3(tmp_path / "second", site.bucket).open()
+    space: Workspace = HouseOnS3(tmp_path / "second", site.bucket_of()).open()
     rows = pl.DataFrame({name: ["x"] for name in space.registry[RAW].names})
     space.gate.check_frame(space.registry[RAW], rows, run_id="thelaterrun", batch_id="")
     publish(space)

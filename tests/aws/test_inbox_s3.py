@@ -104,7 +104,7 @@ def test_names_that_are_no_day_are_left_alone(store: Store, inbox: S3Inbox) -> N
 
 def test_only_the_files_of_the_day_itself_are_copied(store: Store, inbox: S3Inbox, tmp_path: Path) -> None:
     for key in ("x.csv", "deeper/y.csv", "", "..", "."):
-        aws.client("s3").put_object(Bucket=store.bucket, Key=f"{store.prefix}{DAY}/{key}", Body=b"x")
+        aws.client("s3").put_object(Bucket=store.bucket_of(), Key=f"{store.prefix}{DAY}/{key}", Body=b"x")
     assert contents(inbox.folder(DAY)) == {"x.csv": "x"}
     store.send("2026-01-06/deeper/y.csv", b"y")
     with pytest.raises(FileNotFoundError, match=r"some/inbox/2026-01-06/: nothing was delivered"):

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from local_aws import new_buckets_by_layer
 
 from contracts.ids import TableId
 from tasks import aws
@@ -40,10 +41,13 @@ def s3_lake(bucket: str, tmp_path: Path) -> S3Lake:
     return S3Lake(Store(f"s3://{bucket}/some/lake"), tmp_path / "scratch")
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3", "s3 by layer"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     if request.param == "folder":
         return FolderLake(tmp_path / "lake")
+    if request.param == "s3 by layer":
+        request.getfixturevalue("local_aws")
+        return S3Lake(Store(f"{new_buckets_by_layer()}/some/lake"), tmp_path / "scratch")
     made: S3Lake = request.getfixturevalue("s3_lake")
     return made
 
@@ -561,7 +565,7 @@ def test_a_refusal_is_told_at_once_with_its_place_and_without_a_credential(
     with caplog.at_level(logging.DEBUG), pytest.raises(StorageError) as caught:
         acts[act]()
     assert caught.value.code == code
-    assert str(caught.value).startswith(f"s3://{s3_lake.store.bucket}/some/lake/")
+    assert str(caught.value).startswith(f"s3://{s3_lake.store.bucket_of()}/some/lake/")
     assert f": cannot {'read' if act in ('read', 'frame') else 'write'} it: {code} Please wait" in str(caught.value)
     assert len(asked) - before == 1
     told = str(caught.value) + "".join(r.getMessage() for r in caplog.records if r.name.startswith(("tasks", "flows")))
@@ -580,3 +584,22 @@ def test_a_file_that_changes_while_it_is_read_is_found(s3_lake: S3Lake, tmp_path
 def _file(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
+
+
+def test_each_layer_lies_in_its_bucket_and_the_rest_in_that_of_artifacts(local_aws: str) -> None:
+    url = new_buckets_by_layer()
+    store = Store(f"{url}/shop")
+    keys = {"raw/a": "raw", "clean/a": "clean", "curated/a": "curated", "quarantine/raw/a": "quarantine",
+            "_lock.json": "artifacts", "glue/a": "artifacts", "cleaner/a": "artifacts"}  # fmt: skip
+    for key in keys:
+        store.send(key, b"1")
+    for key, bucket in keys.items():
+        assert store.uri(key) == f"{url.replace('{layer}', bucket)}/shop/{key}"
+        assert store.key_of(store.uri(key)) == key
+        assert aws.client("s3").head_object(Bucket=store.bucket_of(key), Key=f"shop/{key}")
+    assert store.key_of(f"{url.replace('{layer}', 'raw')}/shop/clean/a") is None
+    assert {key for key, _ in store.listed()} == set(keys)
+    assert [key for key, _ in store.listed("clean")] == ["clean/a", "cleaner/a"]
+    assert [key for key, _ in store.listed("clean/")] == ["clean/a"]
+    store.delete(["clean/a", "glue/a", "clean/b", "_lock.json"])
+    assert {key for key, _ in store.listed()} == {"raw/a", "curated/a", "quarantine/raw/a", "cleaner/a"}

@@ -10,6 +10,7 @@ import pytest
 from hand_made import DAY
 from house_of_things import COLOUR, COLOURS, House
 from house_on_s3 import HouseOnS3
+from local_aws import new_buckets_by_layer
 
 from tasks import aws
 from tasks.backfill import backfill, plan
@@ -23,16 +24,19 @@ from tasks.warehouse.duckdb import DuckDBWarehouse
 AT = "2026-01-05T10:00:00Z"
 
 
-@pytest.fixture
-def houses(tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[House, HouseOnS3]]:
+@pytest.fixture(params=["one bucket", "a bucket for each layer"])
+def houses(
+    request: pytest.FixtureRequest, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[House, HouseOnS3]]:
     def opened(settings: Settings) -> Warehouse:
         binds = {"reporting_currency": settings.reporting_currency}
         return DuckDBWarehouse(settings.warehouse_file, binds=binds, threads=1)
 
     monkeypatch.setattr("tasks.workspace.open_warehouse", opened)
-    yield House(tmp_path / "local"), HouseOnS3(tmp_path / "aws", bucket)
+    lake = f"s3://{bucket}/lake" if request.param == "one bucket" else f"{new_buckets_by_layer()}/lake"
+    yield House(tmp_path / "local"), HouseOnS3(tmp_path / "aws", bucket, lake)
     # No run leaves its lease behind.
-    assert Store(f"s3://{bucket}/lake").head("_lock.json") is None
+    assert Store(lake).head("_lock.json") is None
 
 
 def test_loads_quarantine_redrive_and_discard_are_the_same(houses: tuple[House, HouseOnS3]) -> None:

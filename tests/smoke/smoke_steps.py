@@ -162,7 +162,7 @@ def encryption(place: Place) -> str:
     if not place.settings.kms_key:
         raise NotShown("DW_KMS_KEY is not set: the bucket's own setting encrypts")
     place.store.send("put/sealed", b"sealed")
-    found = aws.client("s3").head_object(Bucket=place.store.bucket, Key=f"{place.store.prefix}put/sealed")
+    found = aws.client("s3").head_object(Bucket=place.store.bucket_of(), Key=f"{place.store.prefix}put/sealed")
     assert found["ServerSideEncryption"] == "aws:kms", found.get("ServerSideEncryption")
     return f"SSE-KMS with {found['SSEKMSKeyId'].rpartition('/')[2]}"
 

@@ -102,6 +102,17 @@ def test_a_url_of_the_lake_is_one_of_s3(url: str) -> None:
         Settings.model_validate({**AWS, "lake_url": url})
 
 
+def test_a_lake_can_have_a_bucket_for_each_layer() -> None:
+    given = Settings.model_validate({**AWS, "lake_url": "s3://lake-{layer}/shop/"})
+    assert given.lake_url == "s3://lake-{layer}/shop"
+    assert given.own_places[1:] == tuple(
+        f"s3://lake-{layer}/shop" for layer in ("raw", "clean", "curated", "quarantine", "artifacts")
+    )
+    for wrong in ({"lake_url": "s3://lake-{table}"}, {"inbox_url": "s3://in-{layer}"}):
+        with pytest.raises(ValueError, match="is not s3://bucket/prefix"):
+            Settings.model_validate({**AWS, **wrong})
+
+
 def test_another_source_has_prefixes_and_schemas_of_its_own() -> None:
     shop = Settings.model_validate({**AWS, "environment": "dev"})
     other = shop.for_source("online_retail", shop_timezone="Europe/London", reporting_currency="GBP")
