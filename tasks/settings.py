@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.ids import LAKE_BUCKETS
@@ -27,6 +27,7 @@ class Settings(BaseSettings):
 
     mode: Literal["local", "aws"] = "local"
     environment: str = ""
+    deployment: str = ""
     repository: Path = REPOSITORY
     home: Path = REPOSITORY / ".warehouse"
     source: str = "shop"
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     statement_timeout: int = 3600
     glue_job: str = ""
     glue_timeout: int = 3600
+    alert_topic: str = ""
 
     @field_validator("home", "repository")
     @classmethod
@@ -70,6 +72,21 @@ class Settings(BaseSettings):
         if value and not value.isidentifier():
             raise ValueError(f"environment {value!r} becomes a schema prefix: letters, digits and _ only")
         return value.lower()
+
+    @field_validator("deployment")
+    @classmethod
+    def _called(cls, value: str, info: ValidationInfo) -> str:
+        value = value or info.data.get("environment") or info.data.get("mode") or ""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+            raise ValueError(f"{value!r} is said in alerts and metrics: letters, digits, - and _ only")
+        return value
+
+    @field_validator("alert_topic")
+    @classmethod
+    def _topic(cls, value: str) -> str:
+        if value and not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", value):
+            raise ValueError(f"{value!r} is not the ARN of an SNS topic")
+        return value
 
     @field_validator("inbox_url", "docs_url")
     @classmethod

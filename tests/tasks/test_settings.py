@@ -124,6 +124,37 @@ def test_another_source_has_prefixes_and_schemas_of_its_own() -> None:
     assert apart.for_source("o", shop_timezone="UTC", reporting_currency="EUR").site_url == "s3://docs/o"
 
 
+@pytest.mark.parametrize(
+    ("given", "called"),
+    [
+        ({}, "local"),
+        ({"environment": "Dev"}, "dev"),
+        ({"deployment": "prod"}, "prod"),
+        ({"environment": "blue", "deployment": "prod-2"}, "prod-2"),
+        (AWS, "aws"),
+    ],
+)
+def test_a_warehouse_is_called_by_its_deployment_else_its_environment_else_its_mode(
+    given: dict[str, str], called: str
+) -> None:
+    settings = Settings.model_validate(given)
+    assert settings.deployment == called
+    assert settings.for_source("o", shop_timezone="UTC", reporting_currency="EUR").deployment == called
+
+
+@pytest.mark.parametrize("name", ["prod\nsubject", "prod eu", "a" * 65])
+def test_a_deployment_that_does_not_fit_into_a_line_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="is said in alerts and metrics"):
+        Settings(deployment=name)
+
+
+@pytest.mark.parametrize("topic", ["alerts", "arn:aws:sqs:ap-south-1:123456789012:alerts", "arn:aws:sns:x:12:alerts"])
+def test_a_topic_is_the_arn_of_one(topic: str) -> None:
+    with pytest.raises(ValidationError, match="is not the ARN of an SNS topic"):
+        Settings(alert_topic=topic)
+    assert Settings(alert_topic="arn:aws:sns:ap-south-1:123456789012:alerts").alert_topic
+
+
 def test_every_setting_stands_in_the_documents_with_its_default() -> None:
     text = (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `DW_([A-Z_]+)` \| ([^|]*?) ?\| [^|]+ \|$", text, re.MULTILINE))
