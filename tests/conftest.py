@@ -25,7 +25,17 @@ settings.load_profile("repository")
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """`DW_*` of the developer's shell do not reach a test, and what a test writes stays in its temporary folder."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("MODE", "ENVIRONMENT", "REPOSITORY", "SOURCE", "SHOP_TIMEZONE", "REPORTING_CURRENCY", "DEBUG"):
+        for name in (
+            "MODE",
+            "ENVIRONMENT",
+            "REPOSITORY",
+            "SOURCE",
+            "SHOP_TIMEZONE",
+            "REPORTING_CURRENCY",
+            "DEBUG",
+            "DEPLOYMENT",
+            "ALERT_TOPIC",
+        ):
             patch.delenv(f"DW_{name}", raising=False)
         home = tmp_path_factory.mktemp("home")
         patch.setenv("DW_HOME", str(home))
