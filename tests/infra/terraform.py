@@ -1,0 +1,212 @@
+"""Terraform as the tests run it: on a copy of the repository's infrastructure, against a local AWS, with the provider linked.
+
+Nothing is written beside the sources, and nothing leaves the machine but what `terraform init` downloads where
+`DW_TF_PLUGIN_DIR` (a folder that holds `registry.terraform.io/hashicorp/aws`) is not set.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INFRA = Path("infra/terraform")
+ROOTS = Path("tests/infra/roots")
+REGION = "ap-south-1"
+MISSING = (
+    "Terraform is not installed: the tests of infra/ need version 1.9 or newer on the PATH. Get it from "
+    "https://developer.hashicorp.com/terraform/install (or `brew install hashicorp/tap/terraform`), then `make test-infra`."
+)
+
+# A local server knows no account to validate, nor a bucket by its host name; 25 retries would make of one missing call a hang.
+_LOCAL_PROVIDER = """\
+  access_key                  = "testing"
+  secret_key                  = "testing-secret"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = "true"
+  skip_region_validation      = true
+  s3_use_path_style           = true
+  max_retries                 = 3
+"""
+_PROVIDER = re.compile(r'^provider "aws" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
+_ALIAS = re.compile(r'^\s*alias\s*=\s*"(\w+)"', re.MULTILINE)
+
+
+class TerraformError(AssertionError):
+    """A command of Terraform failed; the message is what it said."""
+
+
+def modules() -> list[str]:
+    """Names of all modules."""
+    return sorted(p.parent.name for p in (REPOSITORY / INFRA / "modules").glob("*/main.tf"))
+
+
+def environments() -> list[str]:
+    """Names of all environments."""
+    return sorted(p.parent.name for p in (REPOSITORY / INFRA / "environments").glob("*/main.tf"))
+
+
+def process_environment(address: str | None = None) -> dict[str, str]:
+    """The environment of a `terraform` process: none of the developer's credentials; with an address, AWS is there."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "DW_"))}
+    for name in ("TF_PLUGIN_CACHE_DIR", "TF_LOG", "TF_LOG_PATH"):
+        if name in os.environ:
+            kept[name] = os.environ[name]
+    configuration = os.environ.get("TF_CLI_CONFIG_FILE")
+    if configuration and Path(configuration).exists():
+        kept["TF_CLI_CONFIG_FILE"] = configuration
+    if not os.environ.get("DW_TF_PLUGIN_DIR") and "TF_PLUGIN_CACHE_DIR" not in kept:
+        cache = Path.home() / ".terraform.d" / "plugin-cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        kept["TF_PLUGIN_CACHE_DIR"] = str(cache)
+    kept |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret", "AWS_REGION": REGION}
+    kept |= {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    if address:
+        kept["AWS_ENDPOINT_URL"] = address
+    return kept
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan would do to one resource: its actions, and the attributes that would change."""
+
+    address: str
+    type: str
+    actions: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {'+'.join(self.actions)} {', '.join(self.attributes)}"
+
+
+@dataclass
+class Root:
+    """A folder that Terraform runs in, and the server that stands for AWS."""
+
+    folder: Path
+    address: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `terraform <arguments>` here. Raises TerraformError unless `check` is false."""
+        done = subprocess.run(
+            ["terraform", *arguments], cwd=self.folder, env=process_environment(self.address), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900, check=False,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise TerraformError(f"terraform {' '.join(arguments)} in {self.folder}:\n{done.stdout[-12_000:]}")
+        return done
+
+    def init(self, *arguments: str) -> None:
+        """Make the folder ready; the provider is linked from DW_TF_PLUGIN_DIR or from the plugin cache."""
+        plugins = os.environ.get("DW_TF_PLUGIN_DIR")
+        if plugins:
+            arguments += (f"-plugin-dir={plugins}",)
+        with _one_at_a_time():
+            self.run("init", "-no-color", *arguments)
+
+    def _inputs(self) -> list[str]:
+        if not self.variables:
+            return []
+        (self.folder / "test.auto.tfvars.json").write_text(json.dumps(dict(self.variables)))
+        return ["-var-file=test.auto.tfvars.json"]
+
+    def apply(self) -> None:
+        """Make everything."""
+        self.run("apply", "-no-color", "-auto-approve", *self._inputs())
+
+    def plan(self) -> list[Change]:
+        """What another apply would change."""
+        self.run("plan", "-no-color", "-out=plan", *self._inputs())
+        shown = json.loads(self.run("show", "-json", "plan").stdout)
+        return [_change(found) for found in shown.get("resource_changes", []) if _is_change(found["change"])]
+
+    def destroy(self) -> None:
+        """Remove everything."""
+        self.run("destroy", "-no-color", "-auto-approve", *self._inputs())
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The managed resources of the state: address, type, name, values."""
+        shown = json.loads(self.run("show", "-json").stdout)
+        return list(_resources(shown.get("values", {}).get("root_module", {})))
+
+    def outputs(self) -> dict[str, Any]:
+        """The values of all outputs, sensitive ones too."""
+        return {name: found["value"] for name, found in json.loads(self.run("output", "-json").stdout).items()}
+
+
+def _is_change(change: dict[str, Any]) -> bool:
+    return change["actions"] not in (["no-op"], ["read"])
+
+
+def _change(found: dict[str, Any]) -> Change:
+    change = found["change"]
+    before, after = change["before"] or {}, change["after"] or {}
+    unknown = change.get("after_unknown") or {}
+    names = sorted({*before, *after, *unknown})
+    differing = [n for n in names if (before.get(n) != after.get(n) and n in after) or unknown.get(n)]
+    both = bool(change["before"] and change["after"])
+    return Change(found["address"], found["type"], tuple(change["actions"]), tuple(differing) if both else ())
+
+
+def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for found in module.get("resources", []):
+        if found["mode"] == "managed":
+            yield found
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Terraform's plugin cache does not bear two `init` at once."""
+    with (Path(os.environ.get("TMPDIR", "/tmp")) / f"terraform-init.{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def copy_repository(into: Path) -> Path:
+    """A copy of the infrastructure, laid out as in the repository; what modules read besides is linked."""
+    leave = shutil.ignore_patterns(".terraform", "*.tfstate*", "backend.hcl", "terraform.tfvars")
+    shutil.copytree(REPOSITORY / INFRA, into / INFRA, ignore=leave)
+    shutil.copytree(REPOSITORY / ROOTS, into / ROOTS, ignore=leave)
+    for name in ("contracts", "sql", "flows", "tasks", "build", "prefect.yaml", "Dockerfile"):
+        if (REPOSITORY / name).exists():
+            (into / name).symlink_to(REPOSITORY / name)
+    return into
+
+
+def point_to_local_aws(folder: Path) -> None:
+    """Write, beside a copied root, the override that lets its providers take a local AWS, and its state a local file."""
+    text = "\n".join(path.read_text() for path in sorted(folder.glob("*.tf")))
+    providers = [_ALIAS.search(body) for body in _PROVIDER.findall(text)]
+    blocks = ['terraform {\n  backend "local" {}\n}\n'] if re.search(r'^\s*backend "s3"', text, re.MULTILINE) else []
+    for alias in providers:
+        named = f'  alias = "{alias[1]}"\n' if alias else ""
+        blocks.append(f'provider "aws" {{\n{named}{_LOCAL_PROVIDER}}}\n')
+    (folder / "local_aws_override.tf").write_text("\n".join(blocks))
+
+
+def module_root(repository: Path, module: str) -> Path:
+    """The small root of a copied repository that gives a module its inputs (`tests/infra/roots/<module>`)."""
+    folder = repository / ROOTS / module
+    if not folder.is_dir():
+        raise TerraformError(f"module {module} has no root in {ROOTS}/{module}: it is not tried against a local AWS")
+    point_to_local_aws(folder)
+    return folder
+
+
+def environment_root(repository: Path, name: str) -> Path:
+    """The root of an environment of a copied repository."""
+    folder = repository / INFRA / "environments" / name
+    point_to_local_aws(folder)
+    return folder
