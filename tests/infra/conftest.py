@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import moto_shim
 import pytest
 import terraform
 from local_aws import moto
@@ -23,17 +24,27 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def aws_address() -> Iterator[str]:
     """The address of the moto server of these tests; boto3 finds it by itself, in the region of the environments."""
-    with moto() as address, pytest.MonkeyPatch.context() as patch:
+    with moto_shim.over_moto(), moto() as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         yield address
 
 
+@pytest.fixture(scope="session")
+def empty(aws_address: str) -> Callable[[], str]:
+    """Empty the server; gives its address."""
+
+    def reset() -> str:
+        request = urllib.request.Request(f"{aws_address}/moto-api/reset", method="POST")
+        urllib.request.urlopen(request, timeout=60).close()
+        return aws_address
+
+    return reset
+
+
 @pytest.fixture
-def empty_aws(aws_address: str) -> str:
-    """The same server with nothing in it."""
-    request = urllib.request.Request(f"{aws_address}/moto-api/reset", method="POST")
-    urllib.request.urlopen(request, timeout=60).close()
-    return aws_address
+def empty_aws(empty: Callable[[], str]) -> str:
+    """The address of the server, with nothing in it."""
+    return empty()
 
 
 @pytest.fixture

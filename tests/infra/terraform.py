@@ -1,4 +1,4 @@
-"""Terraform as the tests run it: on a copy of the repository's infrastructure, against a local AWS, with the provider linked.
+"""Terraform as the tests run it: on a copy of infra/, against a local AWS, with the provider linked.
 
 Nothing is written beside the sources, and nothing leaves the machine but what `terraform init` downloads where
 `DW_TF_PLUGIN_DIR` (a folder that holds `registry.terraform.io/hashicorp/aws`) is not set.
@@ -22,12 +22,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 INFRA = Path("infra/terraform")
 ROOTS = Path("tests/infra/roots")
 REGION = "ap-south-1"
+NOWHERE = "http://127.0.0.1:9"
 MISSING = (
     "Terraform is not installed: the tests of infra/ need version 1.9 or newer on the PATH. Get it from "
-    "https://developer.hashicorp.com/terraform/install (or `brew install hashicorp/tap/terraform`), then `make test-infra`."
+    "https://developer.hashicorp.com/terraform/install (macOS: `brew install hashicorp/tap/terraform`), "
+    "then run `make test-infra` again."
 )
 
-# A local server knows no account to validate, nor a bucket by its host name; 25 retries would make of one missing call a hang.
+# A local server knows neither accounts nor buckets by host names; 25 retries would make a hang of one missing call.
 _LOCAL_PROVIDER = """\
   access_key                  = "testing"
   secret_key                  = "testing-secret"
@@ -55,8 +57,8 @@ def environments() -> list[str]:
     return sorted(p.parent.name for p in (REPOSITORY / INFRA / "environments").glob("*/main.tf"))
 
 
-def process_environment(address: str | None = None) -> dict[str, str]:
-    """The environment of a `terraform` process: none of the developer's credentials; with an address, AWS is there."""
+def process_environment(address: str = NOWHERE) -> dict[str, str]:
+    """The environment of a `terraform` process: AWS is at the address, the developer's own account is not."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "DW_"))}
     for name in ("TF_PLUGIN_CACHE_DIR", "TF_LOG", "TF_LOG_PATH"):
         if name in os.environ:
@@ -70,9 +72,7 @@ def process_environment(address: str | None = None) -> dict[str, str]:
         kept["TF_PLUGIN_CACHE_DIR"] = str(cache)
     kept |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret", "AWS_REGION": REGION}
     kept |= {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
-    if address:
-        kept["AWS_ENDPOINT_URL"] = address
-    return kept
+    return kept | {"AWS_ENDPOINT_URL": address}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Root:
     """A folder that Terraform runs in, and the server that stands for AWS."""
 
     folder: Path
-    address: str | None = None
+    address: str = NOWHERE
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -186,7 +186,7 @@ def copy_repository(into: Path) -> Path:
 
 
 def point_to_local_aws(folder: Path) -> None:
-    """Write, beside a copied root, the override that lets its providers take a local AWS, and its state a local file."""
+    """Write beside a copied root what turns its providers to a local AWS, and its state to a local file."""
     text = "\n".join(path.read_text() for path in sorted(folder.glob("*.tf")))
     providers = [_ALIAS.search(body) for body in _PROVIDER.findall(text)]
     blocks = ['terraform {\n  backend "local" {}\n}\n'] if re.search(r'^\s*backend "s3"', text, re.MULTILINE) else []

@@ -1,0 +1,20 @@
+"""What a second plan would change after an apply to moto, by moto's fault and not by ours: each with its reason.
+
+An entry that no longer occurs fails the test of its module, so that the list does not outlive a fault.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Drift(NamedTuple):
+    """An attribute of a resource type that moto answers otherwise than it was told."""
+
+    module: str
+    type: str
+    attribute: str
+    reason: str
+
+
+KNOWN: tuple[Drift, ...] = ()

@@ -1,0 +1,90 @@
+"""Each module is applied to a local AWS, changes nothing the second time, and leaves nothing behind.
+
+The roots that give the modules their inputs lie in `roots/<module>`. The platform, which wires them all, is applied as the
+environments are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import known_drift
+import linters
+import policies
+import pytest
+import terraform
+from policies import Rendered
+from terraform import Root
+
+_WIRES_OTHERS = {"platform"}
+
+
+def _alone(names: list[str]) -> list[Any]:
+    """Parameters that one process takes whole, each: an apply is shared by the tests of its module."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+
+
+@dataclass
+class Applied:
+    """A module after its first apply."""
+
+    name: str
+    root: Root
+    resources: list[dict[str, Any]]
+
+    def policies(self) -> list[Rendered]:
+        return policies.rendered(self.resources)
+
+
+@pytest.fixture(scope="module", params=_alone([n for n in terraform.modules() if n not in _WIRES_OTHERS]))
+def applied(
+    request: pytest.FixtureRequest, aws_address: str, empty: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Applied]:
+    name = request.param
+    empty()
+    repository = terraform.copy_repository(tmp_path_factory.mktemp(name) / "repository")
+    root = Root(terraform.module_root(repository, name), aws_address)
+    root.init()
+    root.apply()
+    yield Applied(name, root, root.resources())
+
+
+def test_a_second_apply_would_change_nothing(applied: Applied) -> None:
+    known = {(drift.type, drift.attribute) for drift in known_drift.KNOWN if drift.module == applied.name}
+    seen = set()
+    for change in applied.root.plan():
+        parts = {(change.type, attribute) for attribute in change.attributes}
+        assert change.actions == ("update",) and parts <= known, str(change)
+        seen |= parts
+    assert seen == known, f"no longer occurs, remove it from known_drift.py: {known - seen}"
+
+
+def test_policies_name_their_actions_and_resources(applied: Applied) -> None:
+    found = [fault for policy in applied.policies() for fault in policies.faults(policy)]
+    assert not found, "\n".join(found)
+
+
+def test_parliament_finds_nothing_in_its_policies(applied: Applied, tmp_path: Path) -> None:
+    written = [policy for policy in applied.policies() if policy.kind == "identity"]
+    for number, policy in enumerate(written):
+        (tmp_path / f"{number}.json").write_text(policy.text)
+    if written:
+        done = linters.run("parliament", "--directory", tmp_path, "--json")
+        assert done.returncode == 0 and not done.stdout.strip(), "\n".join(
+            [*(f"{n}: {p.address}" for n, p in enumerate(written)), done.stdout, done.stderr[-2000:]]
+        )
+
+
+def test_destroying_it_leaves_nothing(applied: Applied, client: Callable[..., Any]) -> None:
+    applied.root.destroy()
+    assert applied.root.resources() == []
+    left = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "ManagedBy", "Values": ["terraform"]}])
+    # A key is deleted after a waiting time, which Terraform does not wait for.
+    remaining = [
+        found["ResourceARN"] for found in left["ResourceTagMappingList"] if ":kms:" not in found["ResourceARN"]
+    ]
+    assert remaining == [], json.dumps(remaining, indent=1)
