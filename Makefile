@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -14,9 +14,15 @@ run: .venv/ready ## Generate a delivery of three days and load it, from files to
 	$(BIN)/dw generate
 	$(BIN)/dw run
 
-test: .venv/ready-test ## Lint, types, contracts, SQL and all tests; WORKERS=2 at once; LARGE=1: a file larger than memory too
+test: .venv/ready-test ## Lint, types, contracts, SQL and all tests but test-infra's; WORKERS=2 at once; LARGE=1: a file larger than memory too
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadfile
+
+test-infra: terraform .venv/ready-infra ## Terraform: style, types, tests, linters, rights, and applied to a local AWS; WORKERS=4 at once
+	$(BIN)/pytest -n $(or $(WORKERS),4) --dist loadgroup tests/infra
+
+terraform:
+	@$(PYTHON) tests/infra/terraform.py
 
 spark: .venv/ready-spark ## Add PySpark and a Java, so that `make test` also runs the Glue job
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +16,8 @@ from terraform import REGION, Root
 
 
 def pytest_configure() -> None:
-    if not shutil.which("terraform"):
-        pytest.exit(terraform.MISSING, returncode=2)
+    if said := terraform.missing():
+        pytest.exit(said, returncode=2)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,9 @@ INFRA = Path("infra/terraform")
 ROOTS = Path("tests/infra/roots")
 REGION = "ap-south-1"
 NOWHERE = "http://127.0.0.1:9"
-MISSING = (
-    "Terraform is not installed: the tests of infra/ need version 1.9 or newer on the PATH. Get it from "
-    "https://developer.hashicorp.com/terraform/install (macOS: `brew install hashicorp/tap/terraform`), "
-    "then run `make test-infra` again."
+GET_IT = (
+    "The tests of infra/ need version 1.9 or newer on the PATH: https://developer.hashicorp.com/terraform/install "
+    "(macOS: `brew install hashicorp/tap/terraform`), then `make test-infra` again."
 )
 
 # A local server knows neither accounts nor buckets by host names; 25 retries would make a hang of one missing call.
@@ -73,6 +73,19 @@ def process_environment(address: str = NOWHERE) -> dict[str, str]:
     kept |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret", "AWS_REGION": REGION}
     kept |= {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
     return kept | {"AWS_ENDPOINT_URL": address}
+
+
+def missing() -> str | None:
+    """What to do where Terraform is missing or too old; None where it is there."""
+    if not shutil.which("terraform"):
+        return f"Terraform is not installed. {GET_IT}"
+    answer = subprocess.run(
+        ["terraform", "version", "-json"], env=process_environment(), stdout=subprocess.PIPE, text=True, check=True
+    )
+    version = json.loads(answer.stdout)["terraform_version"]
+    if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < (1, 9):
+        return f"Terraform {version} is too old. {GET_IT}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -210,3 +223,7 @@ def environment_root(repository: Path, name: str) -> Path:
     folder = repository / INFRA / "environments" / name
     point_to_local_aws(folder)
     return folder
+
+
+if __name__ == "__main__":
+    sys.exit(missing())

@@ -1,13 +1,13 @@
 """Each module is applied to a local AWS, changes nothing the second time, and leaves nothing behind.
 
-The roots that give the modules their inputs lie in `roots/<module>`. The platform, which wires them all, is applied as the
-environments are.
+The roots that give the modules their inputs lie in `roots/<module>`. The platform, which wires them all, is applied
+as the environments are.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,14 @@ class Applied:
 @pytest.fixture(scope="module", params=_alone([n for n in terraform.modules() if n not in _WIRES_OTHERS]))
 def applied(
     request: pytest.FixtureRequest, aws_address: str, empty: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Applied]:
+) -> Applied:
     name = request.param
     empty()
     repository = terraform.copy_repository(tmp_path_factory.mktemp(name) / "repository")
     root = Root(terraform.module_root(repository, name), aws_address)
     root.init()
     root.apply()
-    yield Applied(name, root, root.resources())
+    return Applied(name, root, root.resources())
 
 
 def test_a_second_apply_would_change_nothing(applied: Applied) -> None:
@@ -58,7 +58,8 @@ def test_a_second_apply_would_change_nothing(applied: Applied) -> None:
     seen = set()
     for change in applied.root.plan():
         parts = {(change.type, attribute) for attribute in change.attributes}
-        assert change.actions == ("update",) and parts <= known, str(change)
+        assert change.actions == ("update",), str(change)
+        assert parts <= known, str(change)
         seen |= parts
     assert seen == known, f"no longer occurs, remove it from known_drift.py: {known - seen}"
 
@@ -74,9 +75,8 @@ def test_parliament_finds_nothing_in_its_policies(applied: Applied, tmp_path: Pa
         (tmp_path / f"{number}.json").write_text(policy.text)
     if written:
         done = linters.run("parliament", "--directory", tmp_path, "--json")
-        assert done.returncode == 0 and not done.stdout.strip(), "\n".join(
-            [*(f"{n}: {p.address}" for n, p in enumerate(written)), done.stdout, done.stderr[-2000:]]
-        )
+        names = "\n".join(f"{number}.json: {policy.address}" for number, policy in enumerate(written))
+        assert (done.returncode, done.stdout.strip()) == (0, ""), f"{names}\n{done.stderr[-2000:]}"
 
 
 def test_destroying_it_leaves_nothing(applied: Applied, client: Callable[..., Any]) -> None:
