@@ -8,6 +8,7 @@ from prefect import flow
 
 from tasks import backfill as work
 from tasks.docs import publish
+from tasks.metrics import measured
 from tasks.report import RunReport
 from tasks.sources import settings_for
 from tasks.status import status
@@ -23,10 +24,11 @@ def backfill(
     With `docs` the Data Docs follow.
     """
     space = workspace(settings_for(source))
-    space.begin()
-    known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
-    to_do = work.plan(space.deliveries, known, first, last, table)
-    report = work.backfill(space, to_do, table, parallel)
-    if docs:
-        publish(space)
+    with measured(space, "backfill"):
+        space.begin()
+        known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
+        to_do = work.plan(space.deliveries, known, first, last, table)
+        report = work.backfill(space, to_do, table, parallel)
+        if docs:
+            publish(space)
     return report

@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 
 from tasks import delivery as work
 from tasks.docs import publish
+from tasks.metrics import measured
 from tasks.report import RunReport
 from tasks.sources import settings_for
 from tasks.workspace import Workspace, workspace
@@ -61,12 +62,13 @@ def daily(delivery: date | None = None, source: str = "shop", docs: bool = True)
     With `docs` the Data Docs follow; `dw run` renders them once, after all deliveries.
     """
     space = _space(source)
-    delivery = delivery or work.newest(space)
-    space.begin()
-    for file in find(source, delivery):
-        ingest(source, delivery, file)
-    build(source, delivery)
-    finish(source, delivery)
-    if docs:
-        publish_docs(source)
+    with measured(space, "daily"):
+        delivery = delivery or work.newest(space)
+        space.begin()
+        for file in find(source, delivery):
+            ingest(source, delivery, file)
+        build(source, delivery)
+        finish(source, delivery)
+        if docs:
+            publish_docs(source)
     return space.report

@@ -20,6 +20,7 @@ from flows.run_command import run_flow
 from sql.graph import Graph
 from tasks import backfill as work
 from tasks.inbox import open_inbox
+from tasks.metrics import measured
 from tasks.rebuild import rebuild as restate
 from tasks.report import RunReport
 from tasks.settings import Settings
@@ -165,7 +166,8 @@ def rebuild(name: str, since: date | None, source: str, max_closed_share: float 
         table = space.registry[TableId.parse(name)].table
         with show.progress(1, len(space.graph.tables)) as on_step:
             space.on_step = on_step
-            report = restate(space, table, since, max_closed_share)
+            with measured(space, "rebuild"):
+                report = restate(space, table, since, max_closed_share)
         show.rebuilt(report, table, since, time.perf_counter() - started)
     finally:
         close_all()

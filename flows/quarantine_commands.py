@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,13 +146,13 @@ def redrive(table: Table = None, rule: Rule = None, batch: BatchId = None, sourc
     from flows import show
     from tasks import redrive as work
 
-    with _writing(source) as space:
+    with _writing(source, "redrive") as space:
         selection = _selection(space.registry, space.warehouse, table, rule, batch)
         with show.status("Redriving"):
             outcomes = work.redrive(space, selection)
         _print_redriven(outcomes, space)
-        if space.report.failures:
-            raise typer.Exit(1)
+    if space.report.failures:
+        raise typer.Exit(1)
 
 
 # What the commands share
@@ -170,7 +170,8 @@ def _reading(source: str) -> Iterator[tuple[Registry, Warehouse]]:
 
 
 @contextmanager
-def _writing(source: str) -> Iterator[Workspace]:
+def _writing(source: str, measured_as: str = "") -> Iterator[Workspace]:
+    from tasks.metrics import measured
     from tasks.sources import settings_for
     from tasks.warehouse import require_warehouse
     from tasks.workspace import Workspace
@@ -180,8 +181,9 @@ def _writing(source: str) -> Iterator[Workspace]:
     space = Workspace.open(settings)
     try:
         # Columns that the audit tables have gained are there before anything is asked of them.
-        space.begin()
-        yield space
+        with measured(space, measured_as) if measured_as else nullcontext():
+            space.begin()
+            yield space
     finally:
         space.close()
 

@@ -7,6 +7,7 @@ from prefect import flow
 from tasks import quarantine
 from tasks import redrive as work
 from tasks.docs import publish
+from tasks.metrics import measured
 from tasks.report import RunReport
 from tasks.sources import settings_for
 from tasks.workspace import workspace
@@ -21,7 +22,8 @@ def redrive(
     The Data Docs follow.
     """
     space = workspace(settings_for(source))
-    space.begin()
-    work.redrive(space, quarantine.select(space.registry, space.warehouse, table, rule, batch))
-    publish(space)
+    with measured(space, "redrive"):
+        space.begin()
+        work.redrive(space, quarantine.select(space.registry, space.warehouse, table, rule, batch))
+        publish(space)
     return space.report

@@ -111,7 +111,7 @@ def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch],
         report.already_loaded.append(label)
         return None
     try:
-        with report.stage("clean"):
+        with report.stage("clean", raw.table):
             space.on_step("clean", label)
             cleaned = cleaned_by(space, batch)
         report.gates += cleaned.gates
@@ -126,7 +126,7 @@ def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch],
             trend.record_profile(space.warehouse, space.settings, contract, batch, cleaned.clean_file)
             _record_quarantined(space, entry, cleaned.broken_rules, contract)
 
-        with report.stage("load"):
+        with report.stage("load", raw.table):
             space.on_step("load", label)
             counts, gate = loader.load_batch(contract, [cleaned.clean_file], batch.batch_id, publish, account)
         report.gates.append(gate)
@@ -168,9 +168,11 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
             build_table(space, table, delivery, full=redefined)
         except (PublishRefused, RuleNotRun, GlueFailed) as error:
             blocked[table] = table
+            report.blocked[str(table)] += 1
             report.failures.append(str(error))
         except GateBlocked as error:
             blocked[table] = table
+            report.blocked[str(table)] += 1
             report.failures.append(str(error))
             report.gates.append(error.result)
             results = [error.result]
@@ -186,7 +188,7 @@ def build_table(
     """Build one table from its pending keys (whole if `full`); a curated table by way of the lake and its gate."""
     report = space.report
     space.on_step(table.layer, str(table))
-    with report.stage(table.layer):
+    with report.stage(table.layer, table):
         if table.layer == "curated":
             taken = space.loader.take(table, full=full)
             path = transform(
@@ -339,6 +341,7 @@ def _reject(space: Workspace, batch: Batch, error: Exception) -> Entry:
     reason = str(error)
     space.report.failures.append(f"{batch.delivery.isoformat()}/{batch.path.name}: rejected. {reason}")
     table, day = batch.contract.table, batch.delivery
+    space.report.blocked[str(table)] += 1
     note = {"file": batch.path.name, "content_hash": batch.content_hash, "table": str(table), "reason": reason}
     folder = table.quarantine_prefix
     space.lake.put_file(batch_key(folder, day, batch.batch_id, batch.path.name), batch.path)

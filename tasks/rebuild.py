@@ -32,6 +32,7 @@ def rebuild(
         build_table(space, table, today, full=since is None, max_closed_share=max_closed_share)
         space.loader.enqueue_readers_since(table, since)
     except (GateBlocked, RuleNotRun, PublishRefused) as error:
+        space.report.blocked[str(table)] += 1
         space.report.failures.append(str(error))
         return space.report
     curate_and_build(space, today)

@@ -98,6 +98,7 @@ def _redrive_or_tell(space: Workspace, batch: OpenBatch, selection: Selection) -
     try:
         return _redrive(space, _open(space, batch, selection))
     except (UnreadableFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance, CannotRedrive) as error:
+        space.report.blocked[str(batch.table)] += 1
         space.report.failures.append(f"{batch.label}: not redriven. {error}")
         return Outcome(batch, attempt=batch.attempt, error=str(error))
 
@@ -106,7 +107,7 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
     raw = space.registry[opened.batch.table]
     clean = quarantine.clean_of(space.registry, raw.table)
     assert clean is not None
-    with space.report.stage("clean"), _chosen_lines(space, opened, raw) as (again, delivered):
+    with space.report.stage("clean", raw.table), _chosen_lines(space, opened, raw) as (again, delivered):
         space.on_step("clean", opened.batch.label)
         sifted = sift(
             delivered,
@@ -145,7 +146,7 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
         _commit(space, opened, done_with(found), left)
 
     counts = Counts()
-    with space.report.stage("load"):
+    with space.report.stage("load", raw.table):
         space.on_step("load", opened.batch.label)
         if clean_file:
             counts, gate = space.loader.load_batch(clean, [clean_file], opened.batch.batch_id, publish, account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunReport:
-    """Entries of the ledger, counts per built table, gate results, seconds per stage, and what went wrong.
+    """Entries of the ledger, counts per built table, gate results, seconds per stage and table, and what went wrong.
 
-    `altered`: the columns of standing tables that followed their contracts. `glue_runs`: Glue's ids and their tables.
+    `blocked`: how many files or builds of a table were stopped. `altered`: the columns of standing tables that followed
+    their contracts. `glue_runs`: Glue's ids and their tables.
     """
 
     entries: list[Entry] = field(default_factory=list)
     builds: dict[str, Counts] = field(default_factory=dict)
     gates: list[GateResult] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    table_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    blocked: Counter[str] = field(default_factory=Counter)
     altered: list[str] = field(default_factory=list)
     already_loaded: list[str] = field(default_factory=list)
     glue_runs: dict[str, str] = field(default_factory=dict)
@@ -34,13 +37,16 @@ class RunReport:
     failures: list[str] = field(default_factory=list)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time inside to a stage."""
+    def stage(self, name: str, table: object = None) -> Iterator[None]:
+        """Count the time inside to a stage, and to the table that it is spent on, if to one."""
         started = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - started
+            seconds = time.perf_counter() - started
+            self.seconds[name] += seconds
+            if table is not None:
+                self.table_seconds[str(table)] += seconds
 
     def merge(self, other: RunReport) -> None:
         """Take in another report, of the next delivery."""
@@ -50,6 +56,9 @@ class RunReport:
         self.gates += other.gates
         for name, seconds in other.seconds.items():
             self.seconds[name] += seconds
+        for table, seconds in other.table_seconds.items():
+            self.table_seconds[table] += seconds
+        self.blocked += other.blocked
         self.altered += other.altered
         self.already_loaded += other.already_loaded
         self.glue_runs |= other.glue_runs

@@ -154,6 +154,11 @@ class Settings(BaseSettings):
         return self.home / "cache"
 
     @property
+    def metrics_file(self) -> Path:
+        """Where runs tell their metrics that no log keeps."""
+        return self.home / "metrics.jsonl"
+
+    @property
     def warehouse_file(self) -> Path:
         return self.home / "warehouse.duckdb"
 

@@ -92,9 +92,14 @@ class Workspace:
         self.loader.begin(self.run_id)
         self.report.altered += self.loader.take_altered()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has the warehouse open."""
+        return "warehouse" in self.__dict__
+
     def close(self) -> None:
         """Close the warehouse and let the next process in."""
-        if "warehouse" in self.__dict__:
+        if self.is_open:
             self.warehouse.close()
             del self.__dict__["warehouse"]
         if self._lock is not None:
