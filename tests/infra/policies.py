@@ -13,6 +13,8 @@ from typing import Any
 # Actions for which AWS knows no resource, so that a policy must say `*`: each with where AWS says so.
 UNNAMEABLE = {
     "ecr:GetAuthorizationToken": "a token is the account's, not a repository's (service authorization reference)",
+    "ecs:DescribeTaskDefinition": "no resource type in the service authorization reference; reads only",
+    "redshift:DescribeClusters": "no resource type in the service authorization reference; reads only",
 }
 # Wildcards in actions that AWS's own documentation writes, where each action they stand for is one right.
 _WILDCARDS = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
