@@ -11,7 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import jsonschema
 from pydantic import Field, TypeAdapter, ValidationError
 
 from contracts.ids import TableId
@@ -84,6 +83,9 @@ def read_contract(path: Path, *, file: str | None = None, validate: bool = True)
 
 @cache
 def _validator() -> Any:
+    # Imported here: who reads contracts without the standard's schema needs neither it nor its library.
+    import jsonschema
+
     schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
     return jsonschema.validators.validator_for(schema)(schema)
 
@@ -94,10 +96,12 @@ def _schema_faults(document: Document) -> Iterable[str]:
     An object with any fault has unknown ("unevaluated") keys for the schema too; those are told only where no other
     fault explains them.
     """
+    from jsonschema.exceptions import best_match
+
     unknown: dict[Key, bool] = {}
     others: dict[tuple[Key, str], None] = {}
     for error in _validator().iter_errors(document.data):
-        leaf = jsonschema.exceptions.best_match([error]) or error
+        leaf = best_match([error]) or error
         at: Key = tuple(leaf.absolute_path)
         keys = re.findall(r"'([^']*)'", leaf.message)
         if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):

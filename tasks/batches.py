@@ -15,7 +15,7 @@ from contracts.model import Contract, Delivery
 if TYPE_CHECKING:
     from tasks.inbox import Deliveries
 
-_CONTROL = ".control.json"
+CONTROL = ".control.json"
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def read_inbox(inbox: Deliveries, delivery: date, contracts: Iterable[Contract])
 def control_file(path: Path) -> Path:
     """Where a source may say what is in a data file: `orders.control.json` beside `orders.csv.gz`."""
     stem = re.sub(r"\.(csv|jsonl|json|parquet)(\.gz)?$", "", path.name)
-    return path.with_name(f"{stem}{_CONTROL}")
+    return path.with_name(f"{stem}{CONTROL}")
 
 
 def is_delivered_as(name: str, delivery: Delivery) -> bool:
     """Whether a file has the name that a raw contract gives, or one with a part of its own (`orders.2.csv.gz`)."""
-    if name.endswith(_CONTROL):
+    if name.endswith(CONTROL):
         return False
     stem, _, ending = delivery.file.partition(".")
     return re.fullmatch(rf"{re.escape(stem)}(\.[\w-]+)?\.{re.escape(ending)}", name) is not None

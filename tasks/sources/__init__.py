@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.settings import Settings
+if TYPE_CHECKING:
+    from tasks.settings import Settings
 
 DEFAULT = "shop"
 
@@ -45,7 +46,11 @@ SOURCES: dict[str, Source] = {
 
 def settings_for(source: str, base: Settings | None = None) -> Settings:
     """The settings of a source: its own home folder and warehouse; raise ValueError with the sources that exist."""
-    base = base or Settings()
+    if base is None:
+        # Imported here: the landing functions know the sources by name and have no settings.
+        from tasks.settings import Settings
+
+        base = Settings()
     if source == DEFAULT:
         return base
     if source not in SOURCES:
