@@ -22,6 +22,15 @@ class Registry(Mapping[TableId, Contract]):
     @classmethod
     def read(cls, root: Path = REPOSITORY, *, validate: bool = False) -> Registry:
         """Read every contract below `root/contracts`; raise one ContractError with the faults of all of them."""
+        registry, faults = cls.read_sound(root, validate=validate)
+        faults += registry._dangling()
+        if faults:
+            raise ContractError(faults)
+        return registry
+
+    @classmethod
+    def read_sound(cls, root: Path, *, validate: bool = False) -> tuple[Registry, list[str]]:
+        """The contracts that can be read by themselves, and the faults of the others."""
         contracts: dict[TableId, Contract] = {}
         faults: list[str] = []
         for layer in LAYERS:
@@ -38,11 +47,7 @@ class Registry(Mapping[TableId, Contract]):
                         f"{contract.table.contract_file}"
                     )
                 contracts[contract.table] = contract
-        registry = cls(contracts)
-        faults += registry._dangling()
-        if faults:
-            raise ContractError(faults)
-        return registry
+        return cls(contracts), faults
 
     def _dangling(self) -> Iterator[str]:
         for contract in self.values():

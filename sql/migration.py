@@ -164,7 +164,7 @@ class Alteration:
         relation = self.relation
         if any(isinstance(change, RenewQueue) for change in self.changes):
             return [Step(ddl.drop_table(relation.name)), Step(relation.create())]
-        if not all(_in_place(change, relation, engine) for change in self.changes):
+        if not all(in_place(change, relation, engine) for change in self.changes):
             return _copy(relation, self.stands)
         steps = []
         for change in self.changes:
@@ -312,7 +312,8 @@ def _breaking(contract: Contract, column: str, reason: str) -> Breaking:
     return Breaking(str(contract.table), column, reason, remedy)
 
 
-def _in_place(change: Change, relation: Relation, engine: Engine) -> bool:
+def in_place(change: Change, relation: Relation, engine: Engine) -> bool:
+    """Whether an ALTER makes a change; if not, the table is copied."""
     if isinstance(change, AddColumn):
         return True
     if not isinstance(change, WidenType):

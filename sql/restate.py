@@ -1,9 +1,10 @@
-"""Which keys a restatement queues: all that the sources hold, or those of a window of days."""
+"""When a table is computed anew, and which keys a restatement queues: all that the sources hold, or a window's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from hashlib import md5
 
 from contracts.ids import TableId
 from contracts.model import Contract, Match
@@ -14,6 +15,17 @@ from sql.graph import Graph
 
 class NoWindow(ValueError):
     """A table that cannot be restated from a day on: nothing in it or its sources says of which day a row is."""
+
+
+def definition_hash(contract: Contract, text: str) -> str:
+    """MD5 of what decides a computed table's rows: its SELECT's text, its columns, its load.
+
+    How long a text or how large a number may be decides none: a column that only got wider restates nothing.
+    """
+    columns = [(c.name, c.type.form, c.key_position) for c in contract.columns]
+    # Without defaults, a version that knows more settings does not compute every table anew.
+    load = contract.load.model_dump_json(exclude_defaults=True, exclude={"window", "max_closed_share"})
+    return md5(f"{text}|{columns}|{load}".encode(), usedforsecurity=False).hexdigest()
 
 
 def every_key(contract: Contract) -> list[str]:

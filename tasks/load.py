@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
@@ -111,16 +110,8 @@ class Loader:
         return told
 
     def definition_hash(self, table: TableId) -> str:
-        """MD5 of what decides a computed table's rows: its SELECT, its columns, its load.
-
-        How long a text or how large a number may be decides none: a column that only got wider restates nothing.
-        """
-        contract = self.registry[table]
-        columns = [(c.name, c.type.form, c.key_position) for c in contract.columns]
-        # Without defaults, a version that knows more settings does not compute every table anew.
-        load = contract.load.model_dump_json(exclude_defaults=True, exclude={"window", "max_closed_share"})
-        text = f"{self.graph.text(table)}|{columns}|{load}"
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        """MD5 of what decides a computed table's rows."""
+        return restate.definition_hash(self.registry[table], self.graph.text(table))
 
     def is_redefined(self, table: TableId) -> bool:
         """Whether the table was never built, or by another SELECT than now: its keys' queue then says too little."""

@@ -1,0 +1,1 @@
+"""What changed between two revisions of contracts and SQL, whom it reaches, and which version that asks for."""
