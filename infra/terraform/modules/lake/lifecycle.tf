@@ -11,10 +11,12 @@ locals {
     quarantine = { "" = { infrequent = var.infrequent_days, archive = null, class = null } }
   }
 
-  # Plans of Glue runs hold increment keys and are not read after the run; the lease is written twice a minute.
+  # Plans of Glue runs hold increment keys and are not read after the run; alerts/ remembers which alerts were sent; the
+  # lease is written twice a minute.
   expirations = {
     artifacts = {
       "glue/"      = { days = 7, noncurrent_days = 1 }
+      "alerts/"    = { days = 30, noncurrent_days = 1 }
       "_lock.json" = { days = null, noncurrent_days = 1 }
     }
     logs = { "s3/" = { days = var.access_log_days, noncurrent_days = 1 } }
