@@ -1,31 +1,65 @@
 """What moto lacks or answers wrongly, of what the modules call: filled here, for tests only.
 
-`SHIMS` is the whole list: the call, what is answered, and why. Each is put over moto's own class while the server runs.
+`SHIMS` is the whole list: the call, and why it is needed. Each answer is put over moto's own class while the server runs;
+what it keeps lies in moto's backend of service, account and region, and is gone when that is emptied.
 """
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from moto.backends import get_backend
+from moto.budgets.responses import BudgetsResponse
+from moto.ce.responses import CostExplorerResponse
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse
+from moto.logs.responses import LogsResponse
+from moto.redshift.responses import RedshiftResponse
+from moto.stepfunctions.responses import StepFunctionResponse
+
+ABSENT = "moto has no such call"
+Memory = dict[str, dict[str, dict[str, Any]]]
+Answer = Callable[[dict[str, Any], Memory, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Shim:
-    """One call that moto does not answer as AWS does."""
+    """One call of AWS, of the class that answers it in moto, and why moto's own answer does not do."""
 
-    service: str
-    call: str
-    why: str
     owner: type
-    method: str
-    answer: Callable[..., Any]
+    call: str
+    answer: Answer
+    why: str
+
+    @property
+    def method(self) -> str:
+        return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", self.call).lower()
 
 
-SHIMS: tuple[Shim, ...] = ()
+class _Fault(ServiceException):
+    """An error as AWS would answer it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _method(shim: Shim) -> Callable[[BaseResponse], ActionResult]:
+    def answer(self: BaseResponse) -> ActionResult:
+        self.parse_parameters(self.normalized_request)
+        backends = get_backend(str(self.service_name))[self.current_account]
+        backend = backends[self.region if self.region in backends else self.partition]
+        memory: Memory = backend.__dict__.setdefault("_shim", {})
+        return ActionResult(shim.answer(dict(self.params), memory, self))
+
+    return answer
 
 
 @contextmanager
@@ -33,5 +67,245 @@ def over_moto() -> Iterator[None]:
     """Let moto answer the calls of SHIMS."""
     with pytest.MonkeyPatch.context() as patch:
         for shim in SHIMS:
-            patch.setattr(shim.owner, shim.method, shim.answer, raising=False)
+            patch.setattr(shim.owner, shim.method, _method(shim), raising=False)
         yield
+
+
+def _things(memory: Memory, kind: str) -> dict[str, dict[str, Any]]:
+    return memory.setdefault(kind, {})
+
+
+def _chosen(memory: Memory, kind: str, name: str | None, fault: str) -> list[dict[str, Any]]:
+    found = _things(memory, kind)
+    if name is None:
+        return list(found.values())
+    if name not in found:
+        raise _Fault(fault, f"{name} does not exist")
+    return [found[name]]
+
+
+# Redshift: parameters of a group, schedules of snapshots, scheduled pauses, roles of a cluster.
+
+
+def _modify_parameters(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    group = _things(memory, "parameters").setdefault(given["ParameterGroupName"], {})
+    for parameter in given["Parameters"]:
+        name = parameter["ParameterName"]
+        group[name] = {"ParameterName": name, "ParameterValue": parameter["ParameterValue"], "Source": "user"}
+    return {"ParameterGroupName": given["ParameterGroupName"], "ParameterGroupStatus": "applied"}
+
+
+def _describe_parameters(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    return {"Parameters": list(_things(memory, "parameters").get(given["ParameterGroupName"], {}).values())}
+
+
+def _create_snapshot_schedule(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    schedule = {
+        "ScheduleIdentifier": given["ScheduleIdentifier"],
+        "ScheduleDescription": given.get("ScheduleDescription", ""),
+        "ScheduleDefinitions": list(given["ScheduleDefinitions"]),
+        "Tags": list(given.get("Tags") or []),
+        "AssociatedClusters": [],
+    }
+    _things(memory, "schedules")[given["ScheduleIdentifier"]] = schedule
+    return schedule
+
+
+def _describe_snapshot_schedules(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    found = copy.deepcopy(list(_things(memory, "schedules").values()))
+    if name := given.get("ScheduleIdentifier"):
+        found = [schedule for schedule in found if schedule["ScheduleIdentifier"] == name]
+    if cluster := given.get("ClusterIdentifier"):
+        found = [s for s in found if cluster in {c["ClusterIdentifier"] for c in s["AssociatedClusters"]}]
+    return {"SnapshotSchedules": found}
+
+
+def _delete_snapshot_schedule(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "schedules").pop(given["ScheduleIdentifier"], None)
+    return {}
+
+
+def _modify_cluster_snapshot_schedule(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    (schedule,) = _chosen(memory, "schedules", given["ScheduleIdentifier"], "SnapshotScheduleNotFound")
+    cluster = {"ClusterIdentifier": given["ClusterIdentifier"], "ScheduleAssociationState": "ACTIVE"}
+    schedule["AssociatedClusters"] = [] if given.get("DisassociateSchedule") else [cluster]
+    return {}
+
+
+def _put_scheduled_action(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    actions = _things(memory, "actions")
+    action = actions.get(given["ScheduledActionName"], {}) | {k: v for k, v in given.items() if k != "Enable"}
+    action["State"] = "DISABLED" if given.get("Enable") is False else "ACTIVE"
+    actions[given["ScheduledActionName"]] = action
+    return action
+
+
+def _describe_scheduled_actions(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    return {"ScheduledActions": _chosen(memory, "actions", given.get("ScheduledActionName"), "ScheduledActionNotFound")}
+
+
+def _delete_scheduled_action(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "actions").pop(given["ScheduledActionName"], None)
+    return {}
+
+
+def _modify_cluster_iam_roles(given: dict[str, Any], _: Memory, response: Any) -> dict[str, Any]:
+    cluster = response.redshift_backend.describe_clusters(given["ClusterIdentifier"])[0]
+    kept = set(cluster.iam_roles_arn or []) - set(given.get("RemoveIamRoles") or [])
+    cluster.iam_roles_arn = sorted(kept | set(given.get("AddIamRoles") or []))
+    return {"Cluster": cluster}
+
+
+# Budgets: the addresses of a notification.
+
+
+def _describe_subscribers(given: dict[str, Any], _: Memory, response: Any) -> dict[str, Any]:
+    budget = response.backend.budgets[given["AccountId"]][given["BudgetName"]]
+    wanted = {key: given["Notification"][key] for key in ("NotificationType", "ComparisonOperator", "Threshold")}
+    for notification in budget.notifications:
+        if {key: notification.details[key] for key in wanted} == wanted:
+            return {"Subscribers": notification.subscribers}
+    raise _Fault("NotFoundException", "no such notification")
+
+
+def _no_tags(given: dict[str, Any], _: Memory, __: Any) -> dict[str, Any]:
+    return {"ResourceTags": []}
+
+
+# Cost Explorer: anomalies.
+
+
+def _create_anomaly_monitor(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
+    return {"MonitorArn": _keep_cost(given, memory, response, "AnomalyMonitor", "MonitorArn", "anomalymonitor")}
+
+
+def _create_anomaly_subscription(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
+    kind = "AnomalySubscription"
+    return {"SubscriptionArn": _keep_cost(given, memory, response, kind, "SubscriptionArn", "anomalysubscription")}
+
+
+def _keep_cost(given: dict[str, Any], memory: Memory, response: Any, kind: str, name: str, path: str) -> str:
+    arn = f"arn:aws:ce::{response.current_account}:{path}/{len(_things(memory, kind))}"
+    _things(memory, kind)[arn] = {**given[kind], name: arn}
+    tags = {tag["Key"]: tag["Value"] for tag in given.get("ResourceTags") or []}
+    response.ce_backend.tag_resource(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+    return arn
+
+
+def _get_anomaly_monitors(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    wanted = given.get("MonitorArnList") or []
+    found = _things(memory, "AnomalyMonitor")
+    return {"AnomalyMonitors": [monitor for arn, monitor in found.items() if not wanted or arn in wanted]}
+
+
+def _get_anomaly_subscriptions(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    wanted = given.get("SubscriptionArnList") or []
+    found = _things(memory, "AnomalySubscription")
+    return {"AnomalySubscriptions": [one for arn, one in found.items() if not wanted or arn in wanted]}
+
+
+def _delete_anomaly_monitor(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "AnomalyMonitor").pop(given["MonitorArn"], None)
+    return {}
+
+
+def _delete_anomaly_subscription(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "AnomalySubscription").pop(given["SubscriptionArn"], None)
+    return {}
+
+
+# CloudWatch: composite alarms; kept apart, and told beside moto's own.
+
+
+def _put_composite_alarm(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
+    name = given["AlarmName"]
+    for named in re.findall(r'(?:ALARM|OK|INSUFFICIENT_DATA)\("?([^")]+)"?\)', given["AlarmRule"]):
+        if named not in response.cloudwatch_backend.alarms and named not in _things(memory, "composite"):
+            raise _Fault("ValidationError", f"the rule of {name} names no alarm: {named}")
+    alarm = {key: value for key, value in given.items() if key != "Tags"} | {"StateValue": "OK"}
+    alarm["AlarmArn"] = f"arn:aws:cloudwatch:{response.region}:{response.current_account}:alarm:{name}"
+    alarm.setdefault("ActionsEnabled", True)
+    _things(memory, "composite")[name] = alarm
+    response.cloudwatch_backend.tagger.tag_resource(alarm["AlarmArn"], list(given.get("Tags") or []))
+    return {}
+
+
+_describe_metric_alarms = CloudWatchResponse.describe_alarms
+_delete_metric_alarms = CloudWatchResponse.delete_alarms
+
+
+def _describe_alarms(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
+    found: Any = _describe_metric_alarms(response).result
+    names = given.get("AlarmNames") or []
+    composite = [alarm for name, alarm in _things(memory, "composite").items() if not names or name in names]
+    return {"MetricAlarms": found["MetricAlarms"], "CompositeAlarms": composite}
+
+
+def _delete_alarms(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
+    for name in given.get("AlarmNames") or []:
+        _things(memory, "composite").pop(name, None)
+    _delete_metric_alarms(response)
+    return {}
+
+
+# CloudWatch Logs: saved queries.
+
+
+def _put_query_definition(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    name = given.get("queryDefinitionId") or f"00000000-0000-0000-0000-{len(_things(memory, 'queries')):012}"
+    _things(memory, "queries")[name] = {**given, "queryDefinitionId": name}
+    return {"queryDefinitionId": name}
+
+
+def _describe_query_definitions(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    prefix = given.get("queryDefinitionNamePrefix") or ""
+    return {"queryDefinitions": [q for q in _things(memory, "queries").values() if q["name"].startswith(prefix)]}
+
+
+def _delete_query_definition(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    return {"success": _things(memory, "queries").pop(given["queryDefinitionId"], None) is not None}
+
+
+# Step Functions.
+
+
+def _validate_state_machine(given: dict[str, Any], _: Memory, __: Any) -> dict[str, Any]:
+    return {"result": "OK", "diagnostics": [], "truncated": False}
+
+
+def _no_versions(given: dict[str, Any], _: Memory, __: Any) -> dict[str, Any]:
+    return {"stateMachineVersions": []}
+
+
+SHIMS = (
+    Shim(RedshiftResponse, "ModifyClusterParameterGroup", _modify_parameters, ABSENT),
+    Shim(RedshiftResponse, "DescribeClusterParameters", _describe_parameters, "moto tells the defaults, not what was set"),
+    Shim(RedshiftResponse, "CreateSnapshotSchedule", _create_snapshot_schedule, ABSENT),
+    Shim(RedshiftResponse, "DescribeSnapshotSchedules", _describe_snapshot_schedules, ABSENT),
+    Shim(RedshiftResponse, "DeleteSnapshotSchedule", _delete_snapshot_schedule, ABSENT),
+    Shim(RedshiftResponse, "ModifyClusterSnapshotSchedule", _modify_cluster_snapshot_schedule, ABSENT),
+    Shim(RedshiftResponse, "CreateScheduledAction", _put_scheduled_action, ABSENT),
+    Shim(RedshiftResponse, "ModifyScheduledAction", _put_scheduled_action, ABSENT),
+    Shim(RedshiftResponse, "DescribeScheduledActions", _describe_scheduled_actions, ABSENT),
+    Shim(RedshiftResponse, "DeleteScheduledAction", _delete_scheduled_action, ABSENT),
+    Shim(RedshiftResponse, "ModifyClusterIamRoles", _modify_cluster_iam_roles, ABSENT),
+    Shim(BudgetsResponse, "DescribeSubscribersForNotification", _describe_subscribers, ABSENT),
+    Shim(BudgetsResponse, "ListTagsForResource", _no_tags, ABSENT),
+    Shim(CostExplorerResponse, "CreateAnomalyMonitor", _create_anomaly_monitor, ABSENT),
+    Shim(CostExplorerResponse, "GetAnomalyMonitors", _get_anomaly_monitors, ABSENT),
+    Shim(CostExplorerResponse, "DeleteAnomalyMonitor", _delete_anomaly_monitor, ABSENT),
+    Shim(CostExplorerResponse, "CreateAnomalySubscription", _create_anomaly_subscription, ABSENT),
+    Shim(CostExplorerResponse, "GetAnomalySubscriptions", _get_anomaly_subscriptions, ABSENT),
+    Shim(CostExplorerResponse, "DeleteAnomalySubscription", _delete_anomaly_subscription, ABSENT),
+    Shim(CloudWatchResponse, "PutCompositeAlarm", _put_composite_alarm, ABSENT),
+    Shim(CloudWatchResponse, "DescribeAlarms", _describe_alarms, "moto knows no composite alarms"),
+    Shim(CloudWatchResponse, "DeleteAlarms", _delete_alarms, "moto knows no composite alarms"),
+    Shim(LogsResponse, "PutQueryDefinition", _put_query_definition, ABSENT),
+    Shim(LogsResponse, "DescribeQueryDefinitions", _describe_query_definitions, ABSENT),
+    Shim(LogsResponse, "DeleteQueryDefinition", _delete_query_definition, ABSENT),
+    Shim(
+        StepFunctionResponse, "ValidateStateMachineDefinition", _validate_state_machine,
+        "moto has no such call; the definition is linted by the tests of landing",
+    ),
+    Shim(StepFunctionResponse, "ListStateMachineVersions", _no_versions, ABSENT),
+)  # fmt: skip
