@@ -84,7 +84,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ruling:
-    """What is to be done about an arrival, and why; `report` is what the check of the file said, personal data masked."""
+    """What is to be done about an arrival, and why; `report` is what the check of the file said, masked."""
 
     action: Action
     verdict: str

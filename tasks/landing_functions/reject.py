@@ -115,11 +115,11 @@ def message(ruling: Mapping[str, Any], kept: str | None, reasons: str) -> str:
     parts += [
         f"Kept: {kept or 'no; the version is gone'}\nReasons: {reasons}",
         "What to do next:\n"
-        f"  1. The file is wrong: the sender delivers it again as {arrival.key}; the new version is checked by itself.\n"
+        f"  1. The file is wrong: the sender delivers it again as {arrival.key}; a new version is checked by itself.\n"
         "  2. The contract is wrong: change and deploy it, then copy the object onto itself, which makes a version:\n"
         f"     aws s3 cp {address} {address} --metadata-directive REPLACE\n"
-        f"  3. It does not belong here: aws s3 rm {address}
-     As long as it lies there, each daily run tells of it.",
+        "  3. It does not belong here: remove it. As long as it lies there, each daily run tells of it.\n"
+        f"     aws s3 rm {address}",
     ]
     return "\n\n".join(parts)[:100_000]
 
