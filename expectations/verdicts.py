@@ -74,6 +74,13 @@ class GateBlocked(RuntimeError):
         self.result = result
         super().__init__(blocked_message(result))
 
+    @property
+    def rules(self) -> str:
+        """The ids of what failed: rules, and dimensions of scores that stop the layer."""
+        return ", ".join(
+            [*(r.rule.id for r in self.result.blocking), *(s.dimension for s in self.result.blocking_scores)]
+        )
+
     def __reduce__(self) -> tuple[type[GateBlocked], tuple[GateResult]]:
         # An exception with its own arguments crosses process borders only if it says how it is made.
         return GateBlocked, (self.result,)

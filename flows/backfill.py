@@ -6,16 +6,14 @@ from datetime import date
 
 from prefect import flow
 
+from flows.running import HOUR, TOLD, opened
 from tasks import backfill as work
 from tasks.docs import publish
-from tasks.metrics import measured
 from tasks.report import RunReport
-from tasks.sources import settings_for
 from tasks.status import status
-from tasks.workspace import workspace
 
 
-@flow(name="backfill", flow_run_name="backfill-{source}-{first}-{last}")
+@flow(name="backfill", flow_run_name="backfill-{source}-{first}-{last}", timeout_seconds=24 * HOUR, **TOLD)
 def backfill(
     first: date, last: date, source: str = "shop", table: str | None = None, parallel: int = 1, docs: bool = True
 ) -> RunReport:
@@ -23,12 +21,10 @@ def backfill(
 
     With `docs` the Data Docs follow.
     """
-    space = workspace(settings_for(source))
-    with measured(space, "backfill"):
-        space.begin()
+    with opened(source, "backfill") as space:
         known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
         to_do = work.plan(space.deliveries, known, first, last, table)
-        report = work.backfill(space, to_do, table, parallel)
+        work.backfill(space, to_do, table, parallel)
         if docs:
             publish(space)
-    return report
+    return space.report

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.running import HOUR, TOLD, opened
 from tasks import maintain as work
-from tasks.metrics import measured
-from tasks.sources import settings_for
-from tasks.workspace import workspace
 
 
-@flow(name="maintenance", flow_run_name="maintenance-{source}")
+@flow(name="maintenance", flow_run_name="maintenance-{source}", timeout_seconds=6 * HOUR, **TOLD)
 def maintenance(source: str = "shop") -> list[str]:
     """Maintain every table; returns their names. Fails, after the others were done, where one could not be."""
-    space = workspace(settings_for(source))
-    with measured(space, "maintenance"):
-        space.lock()
+    with opened(source, "maintenance") as space:
         done, failures = work.maintain(space)
-        if failures:
-            raise RuntimeError("not maintained: " + "; ".join(failures))
+    if failures:
+        raise RuntimeError("not maintained: " + "; ".join(failures))
     return done

@@ -32,7 +32,7 @@ def quality(source: str, table: str | None, days: int, *, as_json: bool, only_an
     """Print the quality of the last deliveries; raise ValueError where there is nothing to print."""
     settings = settings_for(source)
     wanted = None if table is None else _known(settings, table)
-    scores, measures = _read(settings, days, wanted)
+    scores, measures = read(settings, days, wanted)
     if as_json and only_anomalies:
         scores, measures = scores.clear(), measures.filter(pl.col("status") == "anomaly")
     if as_json:
@@ -57,7 +57,8 @@ def _known(settings: Settings, name: str) -> TableId:
     return Registry.read(settings.repository)[TableId.parse(name)].table
 
 
-def _read(settings: Settings, days: int, table: TableId | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read(settings: Settings, days: int, table: TableId | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Scores and measures of the last deliveries; raise ValueError where there are none of them."""
     with open_warehouse(settings, read_only=True) as warehouse:
         if not warehouse.has_table(trend.TABLE):
             raise WarehouseError(

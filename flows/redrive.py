@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.running import HOUR, TOLD, opened
 from tasks import quarantine
 from tasks import redrive as work
 from tasks.docs import publish
-from tasks.metrics import measured
 from tasks.report import RunReport
-from tasks.sources import settings_for
-from tasks.workspace import workspace
 
 
-@flow(name="redrive", flow_run_name="redrive-{source}")
+@flow(name="redrive", flow_run_name="redrive-{source}", timeout_seconds=6 * HOUR, **TOLD)
 def redrive(
     table: str | None = None, rule: str | None = None, batch: str | None = None, source: str = "shop"
 ) -> RunReport:
@@ -21,9 +19,7 @@ def redrive(
 
     The Data Docs follow.
     """
-    space = workspace(settings_for(source))
-    with measured(space, "redrive"):
-        space.begin()
+    with opened(source, "redrive") as space:
         work.redrive(space, quarantine.select(space.registry, space.warehouse, table, rule, batch))
         publish(space)
     return space.report

@@ -134,6 +134,9 @@ def summary(report: RunReport, settings: Settings, docs: str, seconds: float) ->
         console.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
     for text in report.failures:
         console.print(f"[red]failed[/]   {escape(text)}", soft_wrap=True)
+    if report.alerts:
+        where = settings.alert_topic or settings.alert_file
+        console.print(f"[bold]Alerts[/]      {len(report.alerts)} told in {where}; `dw alerts list`", soft_wrap=True)
 
 
 def altered(report: RunReport) -> None:

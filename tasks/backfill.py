@@ -18,7 +18,7 @@ from tasks import ledger
 from tasks.batches import Batch, read_inbox
 from tasks.clean import Cleaned
 from tasks.inbox import Deliveries
-from tasks.report import RunReport
+from tasks.report import Failure, RunReport
 from tasks.status import Status
 from tasks.warehouse.base import WarehouseError
 from tasks.workspace import Workspace
@@ -66,7 +66,7 @@ def backfill(space: Workspace, to_do: Plan, table: str | None = None, parallel: 
                     work.ingest(space, file, cleaned_by)
                 brought[day] = work.tables_in(space.inbox)
             except STOPS as error:
-                space.report.failures.append(f"{day}: stopped. {error}")
+                space.report.failures.append(Failure(f"{day}: stopped. {error}", "day-stopped", batch=str(day)))
     built_for = max(brought, default=None) or ledger.newest_delivery(space.warehouse)
     if built_for is not None:
         space.loader.delivery = built_for

@@ -22,6 +22,7 @@ from tasks.lake import batch_key
 from tasks.ledger import Entry, LedgerImbalance
 from tasks.load import Counts, PublishRefused
 from tasks.reading import UnreadableFile
+from tasks.report import Failure
 from tasks.sources.account import accounts_in
 from tasks.workspace import Workspace
 
@@ -49,7 +50,8 @@ def find(space: Workspace, delivery: date, table: str | None = None) -> list[str
     wanted = [contract for contract in contracts if table in (None, str(contract.table))]
     for contract in wanted:
         if contract.delivery and contract.delivery.required and contract.delivery.file in inbox.missing:
-            report.failures.append(f"{day}: {contract.delivery.file} was not delivered ({contract.table} requires it)")
+            told = f"{day}: {contract.delivery.file} was not delivered ({contract.table} requires it)"
+            report.failures.append(Failure(told, "not-delivered", table=contract.table, batch=day))
     space.inbox = inbox
     _record_mapped(space, delivery)
     return [batch.path.name for batch in inbox.batches if batch.contract in wanted]
@@ -134,7 +136,8 @@ def ingest(space: Workspace, file: str, cleaned_by: Callable[[Workspace, Batch],
         return _reject(space, batch, error)
     # What came is loaded: each row kept its rules, and what is missing comes in a file that is delivered again.
     for difference in said.differences(cleaned.totals, cleaned.delivered) if said else ():
-        report.failures.append(f"{label}: {difference} ({said.file if said else ''}); what came was loaded")
+        told = f"{label}: {difference} ({said.file if said else ''}); what came was loaded"
+        report.failures.append(Failure(told, "control-differs", table=raw.table, batch=batch.batch_id))
     if cleaned.ignored_columns:
         names = ", ".join(cleaned.ignored_columns)
         report.warnings.append(f"{label}: columns that {raw.file} does not have were left in the raw file: {names}")
@@ -158,7 +161,8 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
         cause = next((blocked[u] for u in sorted(space.graph.upstream(table)) if u in blocked), None)
         if cause is not None:
             blocked[table] = cause
-            report.failures.append(f"{table}: not built, because {cause} is blocked; it stays as it was")
+            told = f"{table}: not built, because {cause} is blocked; it stays as it was"
+            report.failures.append(Failure(told, "not-built", table=table, rule=str(cause)))
             continue
         # A table that is new, or whose SELECT has changed, is computed whole: its queue knows later changes only.
         redefined = space.loader.is_redefined(table)
@@ -169,11 +173,11 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
         except (PublishRefused, RuleNotRun, GlueFailed) as error:
             blocked[table] = table
             report.blocked[str(table)] += 1
-            report.failures.append(str(error))
+            report.failures.append(Failure(str(error), "build-failed", table=table))
         except GateBlocked as error:
             blocked[table] = table
             report.blocked[str(table)] += 1
-            report.failures.append(str(error))
+            report.failures.append(Failure(str(error), "gate-blocked", table=table, rule=error.rules))
             report.gates.append(error.result)
             results = [error.result]
             record = partial(
@@ -253,7 +257,7 @@ def score(space: Workspace, delivery: date, brought: Mapping[date, Collection[st
         space.on_step("score", delivery.isoformat())
         space.warehouse.tags.table = ""
         failures, warnings = space.warehouse.transaction(record)
-        report.failures += failures
+        report.failures += [Failure(told, "not-reconciled", rule=told.split(":")[0]) for told in failures]
         report.warnings += warnings
     curate_and_build(space, delivery)
 
@@ -339,9 +343,11 @@ def _entry(
 def _reject(space: Workspace, batch: Batch, error: Exception) -> Entry:
     """Set a whole file aside, with the reason beside it and in the ledger; the next run tries it again."""
     reason = str(error)
-    space.report.failures.append(f"{batch.delivery.isoformat()}/{batch.path.name}: rejected. {reason}")
     table, day = batch.contract.table, batch.delivery
     space.report.blocked[str(table)] += 1
+    told = f"{day.isoformat()}/{batch.path.name}: rejected. {reason}"
+    rule = error.rules if isinstance(error, GateBlocked) else ""
+    space.report.failures.append(Failure(told, "file-rejected", table=table, rule=rule, batch=batch.batch_id))
     note = {"file": batch.path.name, "content_hash": batch.content_hash, "table": str(table), "reason": reason}
     folder = table.quarantine_prefix
     space.lake.put_file(batch_key(folder, day, batch.batch_id, batch.path.name), batch.path)

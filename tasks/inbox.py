@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.batches import control_file
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _READERS = 4
+
+
+class OtherVersion(ValueError):
+    """A file was replaced since it was announced."""
 
 
 class Deliveries(ABC):
@@ -37,6 +42,13 @@ class Deliveries(ABC):
     @abstractmethod
     def folder(self, day: date) -> Path:
         """A local folder with the files of a day as they are now, to be read only; raise OSError if it cannot be."""
+
+    @abstractmethod
+    def file(self, day: date, name: str, version: str = "") -> Path:
+        """A local folder with one file, and what its source says of it beside it, to be read only.
+
+        Raises FileNotFoundError where it is gone, and OtherVersion where not this version of it stands there.
+        """
 
     @abstractmethod
     def workplace(self, name: str) -> Path:
@@ -73,6 +85,14 @@ class FolderInbox(Deliveries):
 
     def folder(self, day: date) -> Path:
         return self._root / day.isoformat()
+
+    def file(self, day: date, name: str, version: str = "") -> Path:
+        folder = self.folder(day)
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder / name}: there is no such file")
+        if version:
+            raise OtherVersion(f"{folder / name}: a folder keeps no versions, and {version} was asked for")
+        return folder
 
     def workplace(self, name: str) -> Path:
         return _emptied(self._root / f".mapping.{name}")
@@ -119,7 +139,22 @@ class S3Inbox(Deliveries):
 
         Each state of a day has a folder of its own, so that a file stays as it is while somebody reads it.
         """
-        heads, place = self._heads(day), self._cache / day.isoformat()
+        return self._copied(day, self._heads(day))
+
+    def file(self, day: date, name: str, version: str = "") -> Path:
+        key = f"{day.isoformat()}/{name}"
+        stands = self._store.version(key)
+        if stands is None:
+            raise FileNotFoundError(f"{self._store.uri(key)}: there is no such object (any more)")
+        if version and version != stands:
+            raise OtherVersion(
+                f"{self._store.uri(key)}: version {version} was announced, version {stands} stands there"
+            )
+        wanted = {name, control_file(Path(name)).name}
+        return self._copied(day, {name: head for name, head in self._heads(day).items() if name in wanted})
+
+    def _copied(self, day: date, heads: dict[str, Head]) -> Path:
+        place = self._cache / day.isoformat()
         state = hashlib.sha256(json.dumps(sorted(heads.items())).encode()).hexdigest()[:16]
         folder, objects = place / state, place / "objects"
         kept = {name: self._store.cache_path(name, objects, head) for name, head in heads.items()}

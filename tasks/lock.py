@@ -28,6 +28,8 @@ LEASE = "_lock.json"
 class LeaseLost(WarehouseBusy):
     """The run may write no more: its lease ran out, or another run has it."""
 
+    is_transient = False
+
 
 class RunLock(ABC):
     """Held by one run at a time."""

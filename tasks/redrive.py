@@ -27,6 +27,7 @@ from tasks.ledger import Entry, LedgerImbalance
 from tasks.load import Counts, PublishRefused
 from tasks.quarantine import Action, OpenBatch, Selection
 from tasks.reading import LINE, Delivered, UnreadableFile, read_delivered
+from tasks.report import Failure
 from tasks.workspace import Workspace
 
 
@@ -99,7 +100,8 @@ def _redrive_or_tell(space: Workspace, batch: OpenBatch, selection: Selection) -
         return _redrive(space, _open(space, batch, selection))
     except (UnreadableFile, GateBlocked, RuleNotRun, PublishRefused, LedgerImbalance, CannotRedrive) as error:
         space.report.blocked[str(batch.table)] += 1
-        space.report.failures.append(f"{batch.label}: not redriven. {error}")
+        told = f"{batch.label}: not redriven. {error}"
+        space.report.failures.append(Failure(told, "not-redriven", table=batch.table, batch=batch.batch_id))
         return Outcome(batch, attempt=batch.attempt, error=str(error))
 
 

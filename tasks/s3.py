@@ -106,6 +106,15 @@ class Store:
             return None
         return Head(found["ETag"], int(found["ContentLength"]))
 
+    def version(self, key: str) -> str | None:
+        """The id of the version that stands; "null" in a bucket that keeps none, None if there is no object."""
+        try:
+            with self._told("look at", key):
+                found = self._s3.head_object(**self._at(key))
+        except ObjectMissing:
+            return None
+        return str(found.get("VersionId", "null"))
+
     def get(self, key: str) -> tuple[bytes, Any]:
         """A small object whole, and S3's answer; raises ObjectMissing."""
         for left in reversed(range(_TRIES)):

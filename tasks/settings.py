@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     @field_validator("alert_topic")
     @classmethod
     def _topic(cls, value: str) -> str:
-        if value and not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", value):
+        if value and not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:([A-Za-z0-9_-]|{severity})+", value):
             raise ValueError(f"{value!r} is not the ARN of an SNS topic")
         return value
 
@@ -161,6 +161,11 @@ class Settings(BaseSettings):
     @property
     def warehouse_file(self) -> Path:
         return self.home / "warehouse.duckdb"
+
+    @property
+    def alert_file(self) -> Path:
+        """Where alerts are told without a topic, a line of JSON each."""
+        return self.home / "alerts.jsonl"
 
     @property
     def site_url(self) -> str:

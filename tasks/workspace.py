@@ -129,6 +129,17 @@ def workspace(settings: Settings) -> Workspace:
     return _OPEN[settings]
 
 
+def is_open(settings: Settings) -> bool:
+    """Whether the process has a workspace for these settings already."""
+    return settings in _OPEN
+
+
+def close(settings: Settings) -> None:
+    """Close the process's workspace for these settings, if it has one; the next one begins anew."""
+    if settings in _OPEN:
+        _OPEN.pop(settings).close()
+
+
 def close_all() -> None:
     """Close every workspace of the process."""
     while _OPEN:

@@ -18,7 +18,12 @@ T = TypeVar("T")
 
 
 class WarehouseError(RuntimeError):
-    """A statement that failed: what the engine said, and the statement's first lines; never a credential."""
+    """A statement that failed: what the engine said, and the statement's first lines; never a credential.
+
+    `is_transient`: the same may succeed a minute later.
+    """
+
+    is_transient = False
 
     def __init__(self, message: str, statement: str = "") -> None:
         self.statement = statement
@@ -28,6 +33,8 @@ class WarehouseError(RuntimeError):
 
 class WarehouseBusy(WarehouseError):
     """Another process holds the warehouse."""
+
+    is_transient = True
 
 
 @dataclass

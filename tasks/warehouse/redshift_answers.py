@@ -36,6 +36,8 @@ _NUMERIC = 1700
 class Interrupted(WarehouseError):
     """A statement that failed through no fault of its own; `lost`: the connection went with it."""
 
+    is_transient = True
+
     def __init__(self, message: str, statement: str = "", *, lost: bool) -> None:
         super().__init__(message, statement)
         self.lost = lost
@@ -43,6 +45,8 @@ class Interrupted(WarehouseError):
 
 class Unreachable(WarehouseError):
     """No connection came about, however often it was tried."""
+
+    is_transient = True
 
 
 def frame(cursor: redshift_connector.Cursor, text: str) -> pl.DataFrame:
