@@ -71,23 +71,26 @@ def opened(source: str, flow: str) -> Iterator[Workspace]:
     A workspace that the process had open before (`dw run`) stays open.
     """
     settings = settings_for(source)
-    is_ours = not is_open(settings)
+    is_ours, is_done = not is_open(settings), False
     space = workspace(settings)
     try:
         with measured(space, flow):
             begin(source)
             yield space
+        is_done = True
     finally:
-        tell_account(space, flow)
+        tell_account(space, flow, is_done=is_done)
         if is_ours:
             close(settings)
 
 
-def tell_account(space: Workspace, flow: str) -> None:
+def tell_account(space: Workspace, flow: str, *, is_done: bool) -> None:
     """Tell what went wrong in a run; that it cannot be told is logged and stops nothing."""
     try:
         where = place(space.settings, flow, this_run.get_id() or "")
-        space.report.alerts += [alert.subject for alert in tell_about(space.settings, space.report, where)]
+        space.report.alerts += [
+            alert.subject for alert in tell_about(space.settings, space.report, where, is_done=is_done)
+        ]
     except Exception as error:
         logger.error("alerts of this run were not told: %s", safe(str(error)))
 

@@ -176,7 +176,10 @@ def _claim(log: AlertLog, alert: Alert, now: datetime, window: timedelta = WINDO
     is_ours: list[bool] = []
 
     def change(record: dict[str, Any] | None) -> dict[str, Any]:
-        is_known = record is not None and not record["resolved_at"] and _at(record) > now - window
+        is_known = record is not None and _at(record) > now - window
+        # Of what was over the next case is news, but not the same run once more.
+        if record is not None and record["resolved_at"]:
+            is_known = is_known and bool(alert.run_id) and record["alert"]["run_id"] == alert.run_id
         is_ours[:] = [not is_known]
         if record is not None and is_known:
             return {**record, "repeated": record["repeated"] + 1}

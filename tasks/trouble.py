@@ -16,6 +16,8 @@ from tasks.settings import Settings
 # A file that loses more than this to quarantine is told: what the house's completeness (95 %) leaves.
 QUARANTINE_SHARE = 0.05
 
+_OF_FLOWS = ("flow-failed", "flow-crashed", "flow-cancelled", "run-stuck", "run-late")
+
 _NEXT = {
     "gate-blocked": "dw quality --table {table}",
     "build-failed": "dw explain {table}",
@@ -63,16 +65,23 @@ def low_scores(scored: pl.DataFrame, where: Alert) -> Iterator[Alert]:
         yield _low(Score(TableId.parse(row["table_name"]), row["dimension"], *counts), where)
 
 
-def tell_about(settings: Settings, report: RunReport, where: Alert) -> list[Alert]:
-    """Tell a run's troubles, and of earlier ones that they are over; returns what was told."""
+def tell_about(settings: Settings, report: RunReport, where: Alert, *, is_done: bool) -> list[Alert]:
+    """Tell a run's troubles, and of earlier ones that they are over; returns what was told.
+
+    `is_done`: the run came to its end, whatever its report says.
+    """
     alerts = list(about(report, where))
     open_before = [each for each in told(settings) if each.is_open]
     new = tell(settings, alerts)
-    return [*new, *resolve(settings, over(open_before, report, {alert.key for alert in alerts}))]
+    ended = over(open_before, report, where.flow if is_done else None, {alert.key for alert in alerts})
+    return [*new, *resolve(settings, ended)]
 
 
-def over(known: Iterable[Told], report: RunReport, again: Iterable[str]) -> list[str]:
-    """The keys of open alerts that a run has ended: the table was built, the batch loaded; and nothing of it again."""
+def over(known: Iterable[Told], report: RunReport, done: str | None, again: Iterable[str]) -> list[str]:
+    """The keys of open alerts that a run has ended, and of which it has not told anew.
+
+    The table was built, the batch loaded, or the flow (`done`) came to its end.
+    """
     loaded = {entry.batch_id for entry in report.entries if entry.status == "loaded"}
     arrived = {(entry.table_name, str(entry.delivery_date)) for entry in report.entries if entry.status == "loaded"}
     still = set(again)
@@ -82,6 +91,7 @@ def over(known: Iterable[Told], report: RunReport, again: Iterable[str]) -> list
         "not-built": lambda alert: alert.table in report.builds,
         "file-rejected": lambda alert: alert.batch in loaded,
         "not-delivered": lambda alert: (alert.table, alert.batch) in arrived,
+        **dict.fromkeys(_OF_FLOWS, lambda alert: alert.flow == done),
     }
     return [
         each.alert.key
