@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import alert_commands, glue_commands, quarantine_commands, server_commands
+from flows import alert_commands, glue_commands, quarantine_commands, recovery_commands, server_commands
 from flows.prefect_defaults import let_go
 
 if TYPE_CHECKING:
@@ -306,6 +306,8 @@ app.add_typer(alert_commands.app, name="alerts")
 app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
 app.command(epilog="Example: dw deploy --pool work_pool.json --version v1.4.0")(server_commands.deploy)
 app.command(epilog="Example: dw watch --once")(server_commands.watch)
+app.command(epilog="Example: dw backup --to /mnt/backups/shop --keep 7")(recovery_commands.backup)
+app.command(epilog="Example: dw restore --overwrite")(recovery_commands.restore)
 
 
 def main() -> None:
@@ -350,6 +352,7 @@ def _paragraph(error: Exception) -> str:
         "SchemaMismatch",
         "CopyLostRows",
         "GlueFailed",
+        "BackupRefused",
     }
     text = str(error) or type(error).__name__
     if known & {kind.__name__ for kind in type(error).__mro__} or isinstance(error, ValueError | OSError):

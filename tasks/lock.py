@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from tasks.exchange import finish
 from tasks.settings import Settings
 from tasks.warehouse.base import WarehouseBusy
 
@@ -48,7 +49,10 @@ class RunLock(ABC):
 
 
 class FileLock(RunLock):
-    """A lock on `<home>/run.lock`, which the system takes back when the process ends."""
+    """A lock on `<home>/run.lock`, which the system takes back when the process ends.
+
+    Who takes it ends a restore that was cut off.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -70,6 +74,7 @@ class FileLock(RunLock):
         handle.write(str(os.getpid()))
         handle.flush()
         self._handle = handle
+        finish(self._home)
 
     def check(self) -> None:
         """The system does not take a lock back while the process lives."""

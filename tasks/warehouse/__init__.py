@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from tasks.exchange import JOURNAL
 from tasks.settings import Settings
 from tasks.warehouse.base import Tags, Warehouse, WarehouseError
 
@@ -27,6 +28,8 @@ def require_warehouse(settings: Settings) -> None:
 def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
     """Open the warehouse of the settings' mode; to read, it must be there. Only its own engine is imported."""
     if read_only:
+        if (settings.home / JOURNAL).exists():
+            _end_restore(settings)
         require_warehouse(settings)
     binds = {"reporting_currency": settings.reporting_currency}
     if settings.mode == "aws":
@@ -52,6 +55,15 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Warehouse:
         scratch=settings.scratch / "duckdb",
         read_only=read_only,
     )
+
+
+def _end_restore(settings: Settings) -> None:
+    """End a restore that was cut off, so that nobody reads half of it; raise WarehouseBusy while it is under way."""
+    from tasks.lock import open_lock
+
+    lock = open_lock(settings)
+    lock.acquire("reader")
+    lock.release()
 
 
 __all__ = ["Tags", "Warehouse", "WarehouseError", "has_warehouse", "open_warehouse", "require_warehouse"]

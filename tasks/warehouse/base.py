@@ -83,6 +83,9 @@ class Warehouse(ABC):
     def maintain(self, table: str) -> None:
         """Give back the space of deleted rows, sort, and renew what the planner knows of a table."""
 
+    def checkpoint(self) -> None:  # noqa: B027 -- most engines have no file of their own
+        """Let what is committed be in the warehouse's own file, where it has one, so that a copy of it is whole."""
+
     @abstractmethod
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
         """Append a few rows (audit records), values bound."""

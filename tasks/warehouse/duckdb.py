@@ -105,6 +105,9 @@ class DuckDBWarehouse(Warehouse):
         schema, _, name = table.partition(".")
         self._native(f'VACUUM ANALYZE "{physical_schema(schema, self._environment)}"."{name}"', {})
 
+    def checkpoint(self) -> None:
+        self._native("CHECKPOINT", {})
+
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:
         if not rows:
             return
