@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import alert_commands, glue_commands, quarantine_commands, recovery_commands, server_commands
+from flows import (
+    alert_commands,
+    glue_commands,
+    quarantine_commands,
+    recovery_commands,
+    review_commands,
+    server_commands,
+)
 from flows.prefect_defaults import let_go
 
 if TYPE_CHECKING:
@@ -303,6 +310,7 @@ def reconcile(
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.add_typer(glue_commands.app, name="glue")
 app.add_typer(alert_commands.app, name="alerts")
+app.command(epilog="Example: dw diff main --merge-base")(review_commands.diff)
 app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
 app.command(epilog="Example: dw deploy --pool work_pool.json --version v1.4.0")(server_commands.deploy)
 app.command(epilog="Example: dw watch --once")(server_commands.watch)

@@ -18,14 +18,11 @@ from tasks.diff.rule_changes import rule_changes
 from tasks.diff.sql_changes import sql_change
 from tasks.diff.version import advice
 
-# Which changes of a load give a table other rows, not only another way to them.
-_DECIDES_ROWS = {"strategy", "versionedBy", "effective", "sequence", "tracked", "overwrite", "deletes"}
-
 
 def compare(base: Revision, head: Revision) -> Diff:
     """Everything that differs, by table; tables that one side cannot read are left out and told."""
-    tables = tuple(_tables(base, head))
-    reach = _reach(base, head, tables)
+    tables = tuple(sorted(_tables(base, head), key=lambda diff: (-diff.level, diff.table)))
+    reach, narrow = _reach(base, head, tables)
     touched = {diff.table for diff in tables} | {r.table for r in reach}
     checks = {name: check for name, check in head.checks.items() if check.tables & touched}
     return Diff(
@@ -36,6 +33,7 @@ def compare(base: Revision, head: Revision) -> Diff:
         (*_checks(base, head), *_deployments(base, head)),
         tuple(checks),
         tuple(file for table in sorted(touched) if (file := table.case_file.as_posix()) in head.tests),
+        narrow,
         (*(Fault("base", text) for text in base.faults), *(Fault("head", text) for text in head.faults)),
     )
 
@@ -99,34 +97,43 @@ def _is_restated(table: TableId, base: Revision, head: Revision) -> bool:
     return len(hashes) > 1
 
 
-def _reach(base: Revision, head: Revision, tables: Iterable[TableDiff]) -> tuple[Reached, ...]:
-    """What is gone is looked for where it was read, what is other where it is read."""
+def _reach(base: Revision, head: Revision, tables: Iterable[TableDiff]) -> tuple[tuple[Reached, ...], tuple[str, ...]]:
+    """What is gone is looked for where it was read, what is other where it is read; and the columns too narrow now."""
     gone: set[ColumnId] = set()
-    other: set[ColumnId] = set()
+    typed: set[ColumnId] = set()
+    valued: set[ColumnId] = set()
     rows: set[TableId] = set()
     for diff in tables:
         table = diff.table
-        before, after = (side.registry[table] if table in side.registry else None for side in (base, head))
-        if before is not None and after is None:
-            gone |= {ColumnId(table, name) for name in before.names}
+        before, after = base.contract(table), head.contract(table)
+        if before is not None:
+            gone |= {ColumnId(table, name) for name in before.names if after is None or name not in after.by_name}
         if before is None or after is None:
             continue
-        gone |= {ColumnId(table, name) for name in before.names if name not in after.by_name}
-        other |= {ColumnId(table, c.name) for c in diff.changes if c.subject == "column" and c.name in before.by_name}
-        other &= {ColumnId(table, name) for name in after.names} | {c for c in other if c.table != table}
+        for change in diff.changes:
+            if change.effect == "rows":
+                rows.add(table)
+            elif change.effect is not None:
+                (typed if change.effect == "type" else valued).add(ColumnId(table, change.name))
         if diff.sql and diff.sql.is_of_meaning:
-            other |= _of_sql(diff.sql, after)
+            valued |= _of_sql(diff.sql, after)
             rows |= {table} if diff.sql.is_of_rows else set()
-        if any(c.subject == "load" and c.name in _DECIDES_ROWS for c in diff.changes):
-            rows.add(table)
-    if not (gone or other or rows):
-        return ()
-    found = []
+    if not (gone or typed or valued or rows):
+        return (), ()
+    now = Currents(head)
+    found = [reached(now, valued, rows), reached(now, typed, (), values_only=True)]
     if gone:
         found.append(reached(Currents(base), gone, ()))
-    if other or rows:
-        found.append(reached(Currents(head), other, rows))
-    return merged(*found)
+    return merged(*found), tuple(_narrow(base, head, now, typed))
+
+
+def _narrow(base: Revision, head: Revision, now: Currents, typed: Iterable[ColumnId]) -> Iterator[str]:
+    for column in sorted(typed):
+        before, after = (side.registry[column.table].by_name[column.column].type for side in (base, head))
+        for reader in sorted(now.into[column]):
+            here = head.registry[reader.table].by_name[reader.column].type
+            if here.holds(before) and not here.holds(after):
+                yield f"{reader} is {here}, and is made from {column}, which is {after} now"
 
 
 def _of_sql(change: SqlChange, contract: Contract) -> set[ColumnId]:

@@ -13,11 +13,13 @@ from contracts.model import Column, Contract
 from expectations.scorecard import THRESHOLDS
 from sql import migration
 from sql.migration import AddColumn, Alteration, Breaking, Recorded, Relation, Standing
-from tasks.diff.model import Change, Level, Subject, Verdict
+from tasks.diff.model import Change, Effect, Level, Subject, Verdict
 
 _ASKED = "raw"
 _WORDS = ("title", "domain", "description", "grain", "tags", "usage", "limitations", "status")
 _VALUES = ("source", "normalise", "default", "business_date_of")
+# Which settings of a load give a table other rows, not only another way to them.
+_DECIDES_ROWS = {"strategy", "versionedBy", "effective", "sequence", "tracked", "overwrite", "deletes"}
 _NOT_ALTERED = "standing tables are not altered (docs/limits.md)"
 
 
@@ -115,8 +117,10 @@ def _added(column: Column, contract: Contract, refusal: Breaking | None, change:
 def _changes_of_column(
     old: Column, new: Column, contract: Contract, verdict: Verdict | None, *, is_refused: bool
 ) -> Iterator[Change]:
-    def change(level: Level, text: str, verdict: Verdict | None = None, note: str = "") -> Change:
-        return Change(level, "column", new.name, text, verdict, note)
+    def change(
+        level: Level, text: str, verdict: Verdict | None = None, note: str = "", effect: Effect | None = None
+    ) -> Change:
+        return Change(level, "column", new.name, text, verdict, note, effect)
 
     is_asked = contract.table.layer == _ASKED
     if old.type != new.type:
@@ -124,14 +128,15 @@ def _changes_of_column(
         note = "" if is_wider or is_asked else "take it back, or make the table anew (docs/schema-changes.md)"
         text = f"type {old.type} → {new.type} ({'wider' if is_wider else 'not every value fits'})"
         told = "refused" if is_refused else verdict
-        yield change(Level.ADDITIVE if is_wider else Level.BREAKING, text, None if is_asked else told, note)
+        level = Level.ADDITIVE if is_wider else Level.BREAKING
+        yield change(level, text, None if is_asked else told, note, "type")
     if old.required and not new.required:
-        yield change(judged(False, contract), "may be empty now", verdict)
+        yield change(judged(False, contract), "may be empty now", verdict, effect="type")
     elif new.required and not old.required:
         note = "" if is_asked else "the standing table keeps the rows that it has"
         yield change(judged(True, contract), "must have a value now", note=note)
     if old.logical != new.logical:
-        yield change(Level.BREAKING, f"is read as {new.logical}, not {old.logical}")
+        yield change(Level.BREAKING, f"is read as {new.logical}, not {old.logical}", effect="values")
     if set(old.formats) != set(new.formats):
         gone = set(old.formats) - set(new.formats)
         told = [*(f"-{f}" for f in sorted(gone)), *(f"+{f}" for f in sorted(set(new.formats) - set(old.formats)))]
@@ -142,7 +147,7 @@ def _changes_of_column(
     for name in _VALUES:
         if getattr(old, name) != getattr(new, name):
             text = f"{name} {_said(getattr(old, name))} → {_said(getattr(new, name))}"
-            yield change(Level.PATCH, text, note="rows from now on have other values")
+            yield change(Level.PATCH, text, note="rows from now on have other values", effect="values")
     if old.since != new.since:
         yield change(Level.PATCH, f"since {_said(old.since)} → {_said(new.since)}")
     if old.encode != new.encode:
@@ -180,7 +185,9 @@ def _load_changes(old: Contract, new: Contract) -> Iterator[Change]:
         level = Level.PATCH
         if name == "strategy" and ("scd2" in (before[name], after[name]) or new.table.layer == "clean"):
             level = Level.BREAKING
-        yield Change(level, "load", name, f"{_said(before[name])} → {_said(after[name])}", note=note)
+        effect: Effect | None = "rows" if name in _DECIDES_ROWS else None
+        text = f"{_said(before[name])} → {_said(after[name])}"
+        yield Change(level, "load", name, text, note=note, effect=effect)
     if old.control_totals != new.control_totals:
         yield Change(Level.PATCH, "load", "controlTotals", "changed", note="batches from now on are summed up by it")
 

@@ -12,6 +12,8 @@ from sql.lineage import ColumnId
 
 Subject = Literal["table", "column", "key", "rule", "threshold", "load", "delivery", "latency", "storage", "words"]
 Verdict = Literal["in place", "copy", "refused"]
+# What readers get otherwise: the type of a column, its values, or which rows there are.
+Effect = Literal["type", "values", "rows"]
 
 
 class Level(IntEnum):
@@ -32,7 +34,10 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `verdict`: what the migration of a standing table makes of it. `note`: what follows from it."""
+    """One difference. `verdict`: what the migration of a standing table makes of it. `note`: what follows from it.
+
+    `effect`: what others who read the table get otherwise; None where they get the same.
+    """
 
     level: Level
     subject: Subject
@@ -40,6 +45,7 @@ class Change:
     text: str
     verdict: Verdict | None = None
     note: str = ""
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that differs between two revisions, and whom it reaches."""
+    """Everything that differs between two revisions, and whom it reaches.
+
+    `narrow`: columns that held all values of what they are made from, and hold them no longer.
+    """
 
     base: str
     head: str
@@ -134,6 +143,7 @@ class Diff:
     others: tuple[Named, ...] = ()
     checks: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    narrow: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = field(default=())
 
     @cached_property

@@ -11,6 +11,9 @@ from sql.lineage import ColumnId, Lineage
 from tasks.diff.model import Reached
 from tasks.diff.revision import Revision
 
+# By table: the columns, whether its rows, and through what.
+Found = dict[TableId, tuple[set[str], bool, set[ColumnId | TableId]]]
+
 
 class Currents:
     """Which column and which table's rows each column flows into, at one revision."""
@@ -20,7 +23,6 @@ class Currents:
         self.into: dict[ColumnId, set[ColumnId]] = defaultdict(set)
         self.rows_of: dict[ColumnId, set[TableId]] = defaultdict(set)
         self.readers: dict[TableId, set[TableId]] = defaultdict(set)
-        self.columns = {table: contract.names for table, contract in registry.items()}
         lineage = Lineage(graph, registry)
         for table, meaning in revision.meanings.items():
             if table not in registry:
@@ -43,6 +45,7 @@ class Currents:
                         self.rows_of[source].add(table)
         for contract in registry.layer("clean"):
             delivered = TableId("raw", contract.table.name)
+            self.readers[delivered].add(contract.table)
             for column in contract.columns:
                 source = column.source or column.business_date_of or column.name
                 if delivered in registry and source in registry[delivered].by_name:
@@ -50,20 +53,21 @@ class Currents:
 
 
 def reached(
-    currents: Currents, columns: Iterable[ColumnId], rows: Iterable[TableId]
-) -> dict[TableId, tuple[set[str], bool, set[ColumnId | TableId]]]:
-    """Every table that changed columns and rows reach, however far: its columns, whether its rows, and by what.
+    currents: Currents, columns: Iterable[ColumnId], rows: Iterable[TableId], *, values_only: bool = False
+) -> Found:
+    """Every table that changed columns and rows reach, however far: columns made of them, whether its rows, by what.
 
-    Where a table's rows change, so may those of all that read it.
+    Where a table's rows change, so may those of all that read it. `values_only`: what joins and filters by a column
+    stays, since its values do.
     """
     start: set[ColumnId | TableId] = {*columns, *rows}
-    found: dict[TableId, tuple[set[str], bool, set[ColumnId | TableId]]] = {}
+    found: Found = {}
     seen, ahead = set(start), list(start)
 
     def reach(at: ColumnId | TableId, by: ColumnId | TableId) -> None:
         table, name = (at.table, at.column) if isinstance(at, ColumnId) else (at, None)
         names, is_of_rows, through = found.get(table, (set(), False, set()))
-        names |= {name} if name else set(currents.columns.get(table, ()))
+        names |= {name} if name else set()
         found[table] = names, is_of_rows or name is None, through | {by}
         if at not in seen:
             seen.add(at)
@@ -77,14 +81,14 @@ def reached(
         else:
             for column in currents.into[at]:
                 reach(column, at)
-            for table in currents.rows_of[at]:
+            for table in () if values_only else currents.rows_of[at]:
                 reach(table, at)
     return found
 
 
-def merged(*found: dict[TableId, tuple[set[str], bool, set[ColumnId | TableId]]]) -> tuple[Reached, ...]:
+def merged(*found: Found) -> tuple[Reached, ...]:
     """What several revisions say, as one list by table."""
-    tables: dict[TableId, tuple[set[str], bool, set[ColumnId | TableId]]] = {}
+    tables: Found = {}
     for one in found:
         for table, (names, is_of_rows, through) in one.items():
             old = tables.get(table, (set(), False, set()))

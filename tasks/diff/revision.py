@@ -6,7 +6,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from contracts.ids import TableId
+from contracts.model import Contract
 from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import Rule, rules_of
@@ -46,6 +47,12 @@ class Revision:
     tests: frozenset[str]
     faults: tuple[str, ...] = ()
     unread: frozenset[TableId] = field(default=frozenset())
+
+    def contract(self, table: TableId) -> Contract | None:
+        """The table's contract, if there is one that can be read."""
+        with suppress(ContractError):
+            return self.registry[table]
+        return None
 
     @classmethod
     def read(cls, root: Path, name: str) -> Revision:

@@ -9,7 +9,7 @@ from contracts.model import Contract
 from expectations.rules import Rule
 from sql.meaning import is_same_expression
 from tasks.diff.contract_changes import judged
-from tasks.diff.model import Change, Level
+from tasks.diff.model import Change, Effect, Level
 
 # Rules that say again what columns, types and keys say: a change of those tells it.
 _SAID_BY_COLUMNS = ("columns", "types", "byte_length", "not_null", "parses_as")
@@ -41,12 +41,15 @@ def is_stricter(old: Rule, new: Rule) -> bool | None:
 def _changes(old: Contract, new: Contract, before: dict[str, Rule], after: dict[str, Rule]) -> Iterator[Change]:
     for id_, rule in before.items():
         if id_ not in after and not _follows(rule, old, new):
-            yield Change(_of_presence(rule, new, came=False), "rule", _label(rule, old), f"removed ({_told(rule)})")
+            level = _of_presence(rule, new, came=False)
+            text = f"removed ({_told(rule)})"
+            yield Change(level, "rule", _label(rule, old), text, effect=_of_rows(rule))
     for id_, rule in after.items():
         if id_ not in before:
             if not _follows(rule, new, old):
                 level = _of_presence(rule, new, came=True)
-                yield Change(level, "rule", _label(rule, new), f"added ({_told(rule)})", note=_effect(rule))
+                text = f"added ({_told(rule)})"
+                yield Change(level, "rule", _label(rule, new), text, None, _effect(rule), _of_rows(rule))
         elif (change := _changed(before[id_], rule, new)) is not None:
             yield change
 
@@ -93,7 +96,7 @@ def _changed(old: Rule, new: Rule, contract: Contract) -> Change | None:
         if is_said and words == ["description"]:
             return None
         return Change(Level.PATCH, "rule", _label(new, contract), f"other {', '.join(words)}")
-    return Change(max(levels), "rule", _label(new, contract), "; ".join(told), note=note)
+    return Change(max(levels), "rule", _label(new, contract), "; ".join(told), None, note, _of_rows(old, new))
 
 
 def _is_same_check(old: Rule, new: Rule) -> bool:
@@ -110,6 +113,11 @@ def _is_same_check(old: Rule, new: Rule) -> bool:
 def _of_presence(rule: Rule, contract: Contract, *, came: bool) -> Level:
     """Of a rule that only warns nobody is let down by its absence, nor held to it."""
     return Level.PATCH if rule.verdict == "warn" else judged(came, contract)
+
+
+def _of_rows(*rules: Rule) -> Effect | None:
+    """Rows that are set aside are rows that readers do not get."""
+    return "rows" if any(rule.verdict == "quarantine" for rule in rules) else None
 
 
 def _effect(rule: Rule) -> str:
