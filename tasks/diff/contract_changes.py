@@ -135,7 +135,7 @@ def _changes_of_column(
     elif new.required and not old.required:
         note = "" if is_asked else "the standing table keeps the rows that it has"
         yield change(judged(True, contract), "must have a value now", note=note)
-    if old.logical != new.logical:
+    if old.logical != new.logical and old.type == new.type:
         yield change(Level.BREAKING, f"is read as {new.logical}, not {old.logical}", effect="values")
     if set(old.formats) != set(new.formats):
         gone = set(old.formats) - set(new.formats)

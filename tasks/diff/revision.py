@@ -83,7 +83,8 @@ class Revision:
             try:
                 meanings[table] = meaning(qualified(graph, registry, table))
             except SqlError as error:
-                faults += error.faults
+                # Of a table whose contract is faulty that fault is told.
+                faults += error.faults if not graph.upstream(table) & unread else []
         checks: dict[str, Check] = {}
         for path in sorted((root / FOLDER).glob("*.sql")):
             try:
@@ -132,7 +133,7 @@ def _unpacked(root: Path, commit: str) -> Iterator[Path]:
     top = _git(root, "rev-parse", "--show-toplevel", wanted=commit)
     prefix = root.resolve().relative_to(Path(top).resolve()).as_posix()
     at = f"{commit}:{prefix}" if prefix != "." else commit
-    archive = _run(root, "archive", "--format=tar", at)
+    archive = _run(Path(top), "archive", "--format=tar", at)
     if archive.returncode:
         raise RevisionError(f"{commit} cannot be read: {archive.stderr.decode(errors='replace').strip()}")
     with TemporaryDirectory(prefix="dw-diff-") as name, tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
