@@ -50,6 +50,49 @@ data "aws_iam_policy_document" "s3_endpoint" {
   }
 }
 
+locals {
+  # What may pass each endpoint, for roles of this account. A new call of the code needs its action here, or AWS refuses it.
+  endpoint_actions = {
+    "ecr.api"      = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer"]
+    "ecr.dkr"      = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    ecs            = ["ecs:DeregisterTaskDefinition", "ecs:DescribeClusters", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListClusters", "ecs:ListTaskDefinitions", "ecs:ListTasks", "ecs:RegisterTaskDefinition", "ecs:RunTask", "ecs:StopTask", "ecs:TagResource"]
+    glue           = ["glue:BatchStopJobRun", "glue:GetConnection", "glue:GetJob", "glue:GetJobRun", "glue:GetJobRuns", "glue:GetSecurityConfiguration", "glue:StartJobRun"]
+    kms            = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+    logs           = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"]
+    monitoring     = ["cloudwatch:PutMetricData"]
+    redshift       = ["redshift:DescribeClusters", "redshift:GetClusterCredentialsWithIAM"]
+    secretsmanager = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    sns            = ["sns:Publish"]
+    sqs            = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:SendMessage"]
+    states         = ["states:DescribeExecution", "states:GetExecutionHistory", "states:StartExecution"]
+    sts            = ["sts:AssumeRole", "sts:GetCallerIdentity"]
+  }
+}
+
+data "aws_iam_policy_document" "interface_endpoint" {
+  #checkov:skip=CKV_AWS_283:An endpoint's policy bounds everybody; the condition lets in roles of this account only.
+  #checkov:skip=CKV_AWS_111:Whoever passes has rights of its own role only; this bounds them further.
+  #checkov:skip=CKV_AWS_356:Whoever passes has rights of its own role only; this bounds them further.
+  for_each = var.interface_endpoints
+
+  statement {
+    sid       = "OwnRoles"
+    actions   = local.endpoint_actions[each.key]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:PrincipalAccount"
+      values   = [local.account]
+    }
+  }
+}
+
 resource "aws_vpc_endpoint" "interface" {
   for_each = var.interface_endpoints
 
@@ -59,6 +102,7 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
   security_group_ids  = [aws_security_group.this["endpoints"].id]
   private_dns_enabled = true
+  policy              = data.aws_iam_policy_document.interface_endpoint[each.key].json
 
   tags = { Name = "${var.name}-${each.key}" }
 }

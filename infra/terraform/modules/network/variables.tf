@@ -69,8 +69,8 @@ variable "interface_endpoints" {
   ]
 
   validation {
-    condition     = alltrue([for service in var.interface_endpoints : can(regex("^[a-z0-9.-]+$", service))])
-    error_message = "interface_endpoints are names of services as in com.amazonaws.<region>.<service>."
+    condition     = length(setsubtract(var.interface_endpoints, keys(local.endpoint_actions))) == 0
+    error_message = "interface_endpoints must be among ${join(", ", keys(local.endpoint_actions))}: endpoints.tf says what may pass each."
   }
 
   validation {

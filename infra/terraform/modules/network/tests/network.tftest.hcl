@@ -141,6 +141,29 @@ run "endpoints" {
   }
 }
 
+run "what_passes_endpoints" {
+  assert {
+    condition = alltrue([
+      for service, policy in data.aws_iam_policy_document.interface_endpoint : alltrue([
+        for statement in policy.statement :
+        alltrue([for action in statement.actions : !strcontains(action, "*")]) &&
+        anytrue([for condition in statement.condition : condition.variable == "aws:PrincipalAccount" && condition.values == tolist(["111122223333"])])
+      ])
+    ]) && keys(data.aws_iam_policy_document.interface_endpoint) == keys(aws_vpc_endpoint.interface)
+    error_message = "Each endpoint lets roles of this account pass, for the actions that the pipeline needs."
+  }
+}
+
+run "unknown_endpoint_is_refused" {
+  command = plan
+
+  variables {
+    interface_endpoints = ["logs", "dynamodb"]
+  }
+
+  expect_failures = [var.interface_endpoints]
+}
+
 run "flow_logs" {
   assert {
     condition     = aws_flow_log.this.traffic_type == "ALL" && aws_flow_log.this.vpc_id == aws_vpc.this.id && aws_cloudwatch_log_group.flow.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.flow.retention_in_days == 365
