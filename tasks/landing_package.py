@@ -180,9 +180,12 @@ def interpreter_of(python: str) -> str | None:
     if python == ".".join(map(str, sys.version_info[:2])):
         return sys.executable
     found = shutil.which(f"python{python}")
-    # A version manager's stand-in may be there without the version.
-    works = found and subprocess.run([found, "-I", "-c", ""], capture_output=True, check=False).returncode == 0
-    return found if works else None
+    if found is None:
+        return None
+    # A version manager's stand-in may be there without the version; where it is there, its own address is asked for.
+    asked = [found, "-I", "-c", "import sys; print(sys.executable)"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _zip(folder: Path, target: Path) -> None:
