@@ -316,6 +316,9 @@ app.command(epilog="Example: dw deploy --pool work_pool.json --version v1.4.0")(
 app.command(epilog="Example: dw watch --once")(server_commands.watch)
 app.command(epilog="Example: dw backup --to /mnt/backups/shop --keep 7")(recovery_commands.backup)
 app.command(epilog="Example: dw restore --overwrite")(recovery_commands.restore)
+app.command(epilog="Example: dw undelete s3://warehouse-prod-123456789012-clean/clean --since 2026-01-05T10:00")(
+    recovery_commands.undelete
+)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""`dw backup` and `dw restore`: a way back for what was lost."""
+"""`dw backup`, `dw restore` and `dw undelete`: a way back for what was lost."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,35 @@ def restore(
         told = f"What stood here lies in {done.aside}: `dw restore --undo` brings it back, or remove it."
         console.print(told, markup=False, soft_wrap=True)
     console.print("`dw status` shows what is loaded, `dw run` loads what the inbox has besides.")
+
+
+def undelete(
+    url: Annotated[str, typer.Argument(help="s3://bucket/prefix of a bucket that keeps versions")],
+    since: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="only what was deleted since (UTC)")
+    ],
+    apply: Annotated[bool, typer.Option("--apply", help="do it; without, it is only shown")] = False,
+) -> None:
+    """Bring back what was deleted from a bucket, by removing delete markers; only shows it without --apply.
+
+    Needs s3:ListBucketVersions, s3:GetBucketVersioning and s3:DeleteObjectVersion, which no role of the pipeline has.
+    """
+    from flows.show import console
+    from tasks import undelete as work
+
+    instant = since.replace(tzinfo=UTC)
+    found = work.deleted(url, instant)
+    back = [marker for marker in found if marker.has_content]
+    for marker in back[:20]:
+        console.print(f"{marker.deleted_at:%Y-%m-%d %H:%M:%S}  {marker.key}", markup=False, soft_wrap=True)
+    if len(back) > 20:
+        console.print(f"… and {len(back) - 20:,} more")
+    if lost := len(found) - len(back):
+        console.print(f"[yellow]{lost:,} more have no version left; nothing brings them back.[/]")
+    if not apply:
+        console.print(f"{len(back):,} objects would come back. Nothing was done; --apply does it.")
+        return
+    console.print(f"{work.undelete(url, instant):,} delete markers removed.")
 
 
 def _place(settings: Settings) -> Path:
