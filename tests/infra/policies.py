@@ -16,6 +16,27 @@ UNNAMEABLE = {
     "ecs:DescribeTaskDefinition": "no resource type in the service authorization reference; reads only",
     "redshift:DescribeClusters": "no resource type in the service authorization reference; reads only",
 }
+for _why, _actions in {
+    "no resource type in the service authorization reference; reads only": """
+        cloudwatch:GetMetricData ec2:DescribeAddresses ec2:DescribeAddressesAttribute ec2:DescribeAvailabilityZones
+        ec2:DescribeFlowLogs ec2:DescribeInternetGateways ec2:DescribeNatGateways ec2:DescribeNetworkAcls
+        ec2:DescribeNetworkInterfaces ec2:DescribePrefixLists ec2:DescribeRouteTables ec2:DescribeSecurityGroupRules
+        ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcEndpoints ec2:DescribeVpcs
+        ce:ListCostAllocationTags events:ListRules glue:GetSecurityConfiguration iam:ListOpenIDConnectProviders
+        kms:ListAliases logs:DescribeLogGroups logs:DescribeResourcePolicies logs:GetLogDelivery logs:ListLogDeliveries
+        redshift:DescribeClusterParameterGroups redshift:DescribeClusterSnapshots redshift:DescribeClusterSubnetGroups
+        redshift:DescribeScheduledActions redshift:DescribeSnapshotCopyGrants s3:ListAllMyBuckets
+        sns:GetSubscriptionAttributes tag:GetResources""",
+    "no resource type in the service authorization reference; what it makes or changes has no name of ours": """
+        backup-storage:MountCapsule ce:CreateAnomalyMonitor ce:CreateAnomalySubscription
+        ce:UpdateCostAllocationTagsStatus cloudwatch:PutMetricData ecs:DeregisterTaskDefinition glue:CreateCrawler
+        glue:CreateSecurityConfiguration glue:DeleteSecurityConfiguration kms:CreateKey logs:CreateLogDelivery
+        logs:DeleteLogDelivery logs:DeleteResourcePolicy logs:PutResourcePolicy logs:UpdateLogDelivery
+        redshift:CreateScheduledAction redshift:DeleteScheduledAction redshift:ModifyClusterMaintenance
+        redshift:ModifyScheduledAction sns:SetSubscriptionAttributes sns:Unsubscribe
+        states:ValidateStateMachineDefinition""",
+}.items():
+    UNNAMEABLE |= dict.fromkeys(_actions.split(), _why)
 # Wildcards in actions that AWS's own documentation writes, where each action they stand for is one right.
 _WILDCARDS = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 

@@ -56,13 +56,13 @@ data "aws_iam_policy_document" "backup" {
 
   statement {
     sid       = "SnapshotWarehouse"
-    actions   = ["redshift:CreateClusterSnapshot", "redshift:DescribeClusterSnapshots", "redshift:DescribeTags"]
+    actions   = ["redshift:CreateClusterSnapshot", "redshift:DescribeTags"]
     resources = [var.cluster_arn, local.snapshots]
   }
 
   statement {
     sid       = "FindWarehouse"
-    actions   = ["redshift:DescribeClusters"]
+    actions   = ["redshift:DescribeClusterSnapshots", "redshift:DescribeClusters"]
     resources = ["*"] # Redshift names no resource here.
   }
 

@@ -87,9 +87,15 @@ data "aws_iam_policy_document" "job" {
     sid = "LookAtVpc"
     actions = [
       "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
-      "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints",
+      "ec2:DescribeVpcEndpoints",
     ]
-    resources = ["*"] # EC2 names no resource in Describe actions.
+    resources = ["*"] # EC2 names no resource here.
+  }
+
+  statement {
+    sid       = "LookAtVpcItself"
+    actions   = ["ec2:DescribeVpcAttribute"]
+    resources = ["arn:${local.partition}:ec2:${local.region}:${local.account}:vpc/${data.aws_subnet.job.vpc_id}"]
   }
 
   statement {

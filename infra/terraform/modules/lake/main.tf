@@ -125,7 +125,7 @@ data "aws_iam_policy_document" "bucket" {
     content {
       sid       = "AccessLogs"
       actions   = ["s3:PutObject"]
-      resources = ["${each.value.arn}/s3/*"]
+      resources = ["${each.value.arn}/*"]
 
       principals {
         type        = "Service"

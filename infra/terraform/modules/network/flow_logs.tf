@@ -47,6 +47,7 @@ resource "aws_iam_role" "flow" {
 }
 
 data "aws_iam_policy_document" "flow" {
+  #checkov:skip=CKV_AWS_356:logs:DescribeLogGroups names no resource.
   statement {
     sid       = "WriteFlowLogs"
     actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
@@ -56,7 +57,7 @@ data "aws_iam_policy_document" "flow" {
   statement {
     sid       = "FindLogGroup"
     actions   = ["logs:DescribeLogGroups"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:*"]
+    resources = ["*"] # CloudWatch Logs names no resource here.
   }
 }
 
