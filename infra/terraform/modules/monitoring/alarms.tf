@@ -2,22 +2,35 @@
 
 locals {
   alarms = yamldecode(templatefile("${path.module}/alarms.yaml", merge(var.thresholds, {
-    name               = var.name
-    environment        = var.environment
-    cluster_identifier = var.cluster_identifier
-    office_hours       = var.office_hours
-    state_machine_arn  = var.state_machine_arn
-    functions          = sort(values(var.function_names))
-    dead_letters       = sort(var.queues.dead_letters)
-    observer           = var.queues.observer
-    event_rules        = sort(var.event_rules)
-    ecs_cluster        = var.ecs_cluster_name
-    worker_service     = var.worker_service_name
+    name         = var.name
+    environment  = var.environment
+    office_hours = var.office_hours
   })))
 
-  # Metrics of each alarm as a list, and whether a sum of them is looked at.
-  alarm_metrics = { for key, alarm in local.alarms : key => try(alarm.metrics, [alarm.metric]) }
-  runbook       = "docs/operations.md"
+  # What @x stands for.
+  names = {
+    "@cluster_identifier" = [var.cluster_identifier]
+    "@state_machine_arn"  = [var.state_machine_arn]
+    "@functions"          = values(var.function_names)
+    "@dead_letters"       = var.queues.dead_letters
+    "@observer"           = [var.queues.observer]
+    "@event_rules"        = var.event_rules
+    "@ecs_cluster"        = [var.ecs_cluster_name]
+    "@worker_service"     = [var.worker_service_name]
+  }
+
+  # Metrics of each alarm, as a list.
+  alarm_metrics = { for key, alarm in local.alarms : key => flatten([
+    for metric in try(alarm.metrics, [alarm.metric]) : [
+      for i in range(max(1, [for value in values(try(metric.dimensions, {})) : length(lookup(local.names, value, [value]))]...)) : {
+        namespace  = metric.namespace
+        name       = metric.name
+        dimensions = { for key, value in try(metric.dimensions, {}) : key => element(lookup(local.names, value, [value]), i) }
+      }
+    ]
+  ]) }
+
+  runbook = "docs/operations.md"
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -34,7 +47,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   namespace   = length(local.alarm_metrics[each.key]) == 1 ? local.alarm_metrics[each.key][0].namespace : null
   metric_name = length(local.alarm_metrics[each.key]) == 1 ? local.alarm_metrics[each.key][0].name : null
-  dimensions  = length(local.alarm_metrics[each.key]) == 1 ? try(local.alarm_metrics[each.key][0].dimensions, {}) : null
+  dimensions  = length(local.alarm_metrics[each.key]) == 1 ? local.alarm_metrics[each.key][0].dimensions : null
   statistic   = length(local.alarm_metrics[each.key]) == 1 ? each.value.statistic : null
   period      = length(local.alarm_metrics[each.key]) == 1 ? each.value.period : null
 

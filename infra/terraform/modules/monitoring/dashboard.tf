@@ -15,11 +15,11 @@ resource "aws_cloudwatch_dashboard" "this" {
     run_log_group      = var.log_groups.run
     alarm_arns         = [for key in sort(keys(local.alarms)) : aws_cloudwatch_metric_alarm.this[key].arn]
 
-    function_errors = [for pair in setproduct(["Errors", "Throttles"], sort(values(var.function_names))) :
+    function_errors = [for pair in setproduct(["Errors", "Throttles"], values(var.function_names)) :
       ["AWS/Lambda", pair[0], "FunctionName", pair[1]]
     ]
-    function_durations = [for function in sort(values(var.function_names)) : ["AWS/Lambda", "Duration", "FunctionName", function]]
-    dead_letter_counts = [for queue in sort(var.queues.dead_letters) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]]
-    undelivered        = [for rule in sort(var.event_rules) : ["AWS/Events", "FailedInvocations", "RuleName", rule]]
+    function_durations = [for function in values(var.function_names) : ["AWS/Lambda", "Duration", "FunctionName", function]]
+    dead_letter_counts = [for queue in var.queues.dead_letters : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]]
+    undelivered        = [for rule in var.event_rules : ["AWS/Events", "FailedInvocations", "RuleName", rule]]
   }))
 }

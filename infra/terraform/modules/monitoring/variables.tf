@@ -54,7 +54,7 @@ variable "log_groups" {
 variable "queues" {
   type = object({
     observer     = string
-    dead_letters = set(string)
+    dead_letters = list(string)
   })
   description = "Names of the observer's queue and of all dead-letter queues."
 
@@ -65,7 +65,7 @@ variable "queues" {
 }
 
 variable "event_rules" {
-  type        = set(string)
+  type        = list(string)
   description = "Names of the EventBridge rules whose events must arrive."
 
   validation {

@@ -18,9 +18,10 @@ locals {
   # Who reads and writes S3, through the gateway endpoint; Redshift does by COPY and UNLOAD.
   s3_readers = toset(["worker", "warehouse", "glue", "landing"])
 
-  # Prefect's API lies outside.
+  # Prefect's API lies outside; and for Glue, whose runs talk to nobody else, AWS itself where it has no endpoints.
+  goes_out = concat(["worker", "landing"], length(setsubtract(["glue", "kms", "logs"], var.interface_endpoints)) == 0 ? [] : ["glue"])
   outward = var.nat == "none" ? {} : {
-    for pair in setproduct(["worker", "landing"], var.https_cidrs) : "${pair[0]}_${pair[1]}" => { group = pair[0], cidr = pair[1] }
+    for pair in setproduct(local.goes_out, var.https_cidrs) : "${pair[0]}_${pair[1]}" => { group = pair[0], cidr = pair[1] }
   }
 }
 
@@ -92,7 +93,7 @@ resource "aws_vpc_security_group_egress_rule" "https" {
 
   security_group_id = aws_security_group.this[each.value.group].id
   cidr_ipv4         = each.value.cidr
-  description       = "HTTPS through NAT: Prefect API"
+  description       = "HTTPS through NAT: Prefect API, AWS without an endpoint"
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443

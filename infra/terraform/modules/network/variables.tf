@@ -63,6 +63,7 @@ variable "nat" {
 
 variable "interface_endpoints" {
   type        = set(string)
+  nullable    = false
   description = "AWS services that are reached inside the VPC. An endpoint costs money in each zone; what is left out goes through NAT."
   default = [
     "ecr.api", "ecr.dkr", "ecs", "glue", "kms", "logs", "monitoring", "redshift", "secretsmanager", "sns", "sqs", "states", "sts",

@@ -102,7 +102,7 @@ run "every_queue_function_and_rule_is_looked_at" {
   assert {
     condition = toset([for query in aws_cloudwatch_metric_alarm.this["dead-letters"].metric_query :
       query.metric[0].dimensions["QueueName"] if length(query.metric) > 0
-    ]) == var.queues.dead_letters
+    ]) == toset(var.queues.dead_letters)
     error_message = "dead-letters does not look at every queue"
   }
   assert {

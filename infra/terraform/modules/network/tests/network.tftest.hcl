@@ -231,3 +231,27 @@ run "wrong_block_is_refused" {
 
   expect_failures = [var.cidr]
 }
+
+run "without_endpoints_glue_reaches_aws_through_nat" {
+  variables {
+    nat                 = "single"
+    interface_endpoints = []
+  }
+
+  assert {
+    condition     = contains(keys(aws_vpc_security_group_egress_rule.https), "glue_0.0.0.0/0")
+    error_message = "A lake transform could not reach KMS, its logs and Glue, and would hang."
+  }
+}
+
+run "with_endpoints_glue_goes_nowhere_else" {
+  variables {
+    nat                 = "single"
+    interface_endpoints = null
+  }
+
+  assert {
+    condition     = length(aws_vpc_endpoint.interface) == 13 && !contains(keys(aws_vpc_security_group_egress_rule.https), "glue_0.0.0.0/0")
+    error_message = "Glue talks to the internet although AWS is inside."
+  }
+}
