@@ -17,4 +17,16 @@ class Drift(NamedTuple):
     reason: str
 
 
-KNOWN: tuple[Drift, ...] = ()
+KNOWN = (
+    Drift("lake", "aws_s3_bucket_logging", "target_object_key_format", "moto forgets the format of the logs' keys"),
+    Drift(
+        "lake", "aws_s3_bucket_notification", "eventbridge", "moto takes the empty EventBridgeConfiguration for none"
+    ),
+    Drift(
+        "lake",
+        "aws_s3_bucket_replication_configuration",
+        "rule",
+        "moto forgets filter, metrics and encryption of rules",
+    ),
+    Drift("cost", "aws_budgets_budget", "tags_all", "moto keeps no tags of budgets"),
+)

@@ -1,12 +1,16 @@
 """What moto lacks or answers wrongly, of what the modules call: filled here, for tests only.
 
-`SHIMS` is the whole list: the call, and why it is needed. Each answer is put over moto's own class while the server runs;
-what it keeps lies in moto's backend of service, account and region, and is gone when that is emptied.
+`SHIMS` is the whole list of calls, `MENDS` of single values, each with why it is needed. They are put over moto's own
+classes while the server runs; what is kept lies in moto's backend of service, account and region, and is gone when
+that is emptied.
 """
 
 from __future__ import annotations
 
 import copy
+import fnmatch
+import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +24,13 @@ from moto.ce.responses import CostExplorerResponse
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.glue.models import FakeConnection
+from moto.glue.responses import GlueResponse
 from moto.logs.responses import LogsResponse
+from moto.redshift.models import Cluster
 from moto.redshift.responses import RedshiftResponse
+from moto.s3.models import FakeBucket
 from moto.stepfunctions.responses import StepFunctionResponse
 
 ABSENT = "moto has no such call"
@@ -41,6 +50,16 @@ class Shim:
     @property
     def method(self) -> str:
         return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", self.call).lower()
+
+
+@dataclass(frozen=True)
+class Mend:
+    """One attribute of a class of moto's that is missing or wrong, and what follows from that."""
+
+    owner: type
+    attribute: str
+    value: Any
+    why: str
 
 
 class _Fault(ServiceException):
@@ -68,6 +87,8 @@ def over_moto() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for shim in SHIMS:
             patch.setattr(shim.owner, shim.method, _method(shim), raising=False)
+        for mend in MENDS:
+            patch.setattr(mend.owner, mend.attribute, mend.value, raising=False)
         yield
 
 
@@ -214,6 +235,17 @@ def _delete_anomaly_subscription(given: dict[str, Any], memory: Memory, _: Any) 
     return {}
 
 
+def _update_cost_tags(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    for entry in given["CostAllocationTagsStatus"]:
+        _things(memory, "tags")[entry["TagKey"]] = {**entry, "Type": "UserDefined"}
+    return {"Errors": []}
+
+
+def _list_cost_tags(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    wanted = given.get("TagKeys") or []
+    return {"CostAllocationTags": [tag for key, tag in _things(memory, "tags").items() if not wanted or key in wanted]}
+
+
 # CloudWatch: composite alarms; kept apart, and told beside moto's own.
 
 
@@ -277,9 +309,66 @@ def _no_versions(given: dict[str, Any], _: Memory, __: Any) -> dict[str, Any]:
     return {"stateMachineVersions": []}
 
 
+# Glue.
+
+
+def _delete_connection(given: dict[str, Any], _: Memory, response: Any) -> dict[str, Any]:
+    response.glue_backend.connections.pop(given["ConnectionName"], None)
+    return {}
+
+
+_connection_as_dict = FakeConnection.as_dict
+
+
+def _whole_connection(self: FakeConnection, hide_password: bool = False) -> dict[str, Any]:
+    return {**self.connection_input, **_connection_as_dict(self, hide_password)}
+
+
+# Security groups and buckets.
+
+
+def _rule_description(self: SecurityGroupRule) -> str | None:
+    found = self.ip_range.get("Description") or self.source_group.get("Description")
+    return found or self.__dict__.get("_prefix_list_description")
+
+
+_make_rule = SecurityGroupRule.__init__
+
+
+def _rule_with_prefix_list(self: SecurityGroupRule, *arguments: Any, **named: Any) -> None:
+    _make_rule(self, *arguments, **named)
+    given = inspect.signature(_make_rule).bind(self, *arguments, **named).arguments.get("prefix_list_id")
+    if given:
+        self.__dict__["_prefix_list_description"] = given.get("Description")
+
+
+def _logs_may_be_written(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
+    wanted = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}x"
+    for statement in json.loads(target_bucket.policy or b'{"Statement": []}')["Statement"]:
+        principal = statement.get("Principal", {})
+        if statement["Effect"] == "Allow" and principal == {"Service": "logging.s3.amazonaws.com"}:
+            patterns = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            if any(fnmatch.fnmatchcase(wanted, pattern) for pattern in patterns):
+                return True
+    return False
+
+
+MENDS = (
+    Mend(Cluster, "cluster_availability_status", "Available", "missing; Terraform waits for it"),
+    Mend(Cluster, "availability_zone_relocation_status", "disabled", "missing; no cluster is read without it"),
+    Mend(Cluster, "multi_az", "Disabled", "missing; no cluster is read without it"),
+    Mend(FakeConnection, "as_dict", _whole_connection, "type and other inputs of a connection are left out"),
+    Mend(SecurityGroupRule, "description", property(_rule_description), "told only of rules on addresses"),
+    Mend(SecurityGroupRule, "__init__", _rule_with_prefix_list, "the description of a rule on a prefix list is lost"),
+    Mend(
+        FakeBucket, "_log_permissions_enabled_policy", staticmethod(_logs_may_be_written),
+        "the policy of a bucket of logs is compared by its text: a narrower prefix is not seen to hold",
+    ),
+)  # fmt: skip
+
 SHIMS = (
     Shim(RedshiftResponse, "ModifyClusterParameterGroup", _modify_parameters, ABSENT),
-    Shim(RedshiftResponse, "DescribeClusterParameters", _describe_parameters, "moto tells the defaults, not what was set"),
+    Shim(RedshiftResponse, "DescribeClusterParameters", _describe_parameters, "moto tells defaults, not what was set"),
     Shim(RedshiftResponse, "CreateSnapshotSchedule", _create_snapshot_schedule, ABSENT),
     Shim(RedshiftResponse, "DescribeSnapshotSchedules", _describe_snapshot_schedules, ABSENT),
     Shim(RedshiftResponse, "DeleteSnapshotSchedule", _delete_snapshot_schedule, ABSENT),
@@ -297,6 +386,9 @@ SHIMS = (
     Shim(CostExplorerResponse, "CreateAnomalySubscription", _create_anomaly_subscription, ABSENT),
     Shim(CostExplorerResponse, "GetAnomalySubscriptions", _get_anomaly_subscriptions, ABSENT),
     Shim(CostExplorerResponse, "DeleteAnomalySubscription", _delete_anomaly_subscription, ABSENT),
+    Shim(CostExplorerResponse, "UpdateCostAllocationTagsStatus", _update_cost_tags, ABSENT),
+    Shim(CostExplorerResponse, "ListCostAllocationTags", _list_cost_tags, ABSENT),
+    Shim(GlueResponse, "DeleteConnection", _delete_connection, ABSENT),
     Shim(CloudWatchResponse, "PutCompositeAlarm", _put_composite_alarm, ABSENT),
     Shim(CloudWatchResponse, "DescribeAlarms", _describe_alarms, "moto knows no composite alarms"),
     Shim(CloudWatchResponse, "DeleteAlarms", _delete_alarms, "moto knows no composite alarms"),

@@ -39,6 +39,7 @@ _LOCAL_PROVIDER = """\
   s3_use_path_style           = true
   max_retries                 = 3
 """
+_AT_ONCE = "-parallelism=30"  # the provider mostly waits: up to a minute for what it wrote to a bucket
 _PROVIDER = re.compile(r'^provider "aws" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
 _ALIAS = re.compile(r'^\s*alias\s*=\s*"(\w+)"', re.MULTILINE)
 
@@ -135,7 +136,7 @@ class Root:
 
     def apply(self) -> None:
         """Make everything."""
-        self.run("apply", "-no-color", "-auto-approve", *self._inputs())
+        self.run("apply", "-no-color", "-auto-approve", _AT_ONCE, *self._inputs())
 
     def plan(self) -> list[Change]:
         """What another apply would change."""
@@ -145,7 +146,7 @@ class Root:
 
     def destroy(self) -> None:
         """Remove everything."""
-        self.run("destroy", "-no-color", "-auto-approve", *self._inputs())
+        self.run("destroy", "-no-color", "-auto-approve", _AT_ONCE, *self._inputs())
 
     def resources(self) -> list[dict[str, Any]]:
         """The managed resources of the state: address, type, name, values."""
@@ -205,7 +206,8 @@ def point_to_local_aws(folder: Path) -> None:
     blocks = ['terraform {\n  backend "local" {}\n}\n'] if re.search(r'^\s*backend "s3"', text, re.MULTILINE) else []
     for alias in providers:
         named = f'  alias = "{alias[1]}"\n' if alias else ""
-        blocks.append(f'provider "aws" {{\n{named}{_LOCAL_PROVIDER}}}\n')
+        tags = "" if "default_tags" in text else '  default_tags {\n    tags = { ManagedBy = "terraform" }\n  }\n'
+        blocks.append(f'provider "aws" {{\n{named}{_LOCAL_PROVIDER}{tags}}}\n')
     (folder / "local_aws_override.tf").write_text("\n".join(blocks))
 
 
