@@ -19,11 +19,14 @@ from typing import Any
 
 import pytest
 from moto.backends import get_backend
+from moto.backup import urls as backup_urls
+from moto.backup.responses import BackupResponse
 from moto.budgets.responses import BudgetsResponse
 from moto.ce.responses import CostExplorerResponse
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import utcnow
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.glue.models import FakeConnection
 from moto.glue.responses import GlueResponse
@@ -87,6 +90,8 @@ def over_moto() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for shim in SHIMS:
             patch.setattr(shim.owner, shim.method, _method(shim), raising=False)
+        for path in _PATHS:
+            patch.setitem(backup_urls.url_paths, path, BackupResponse.dispatch)
         for mend in MENDS:
             patch.setattr(mend.owner, mend.attribute, mend.value, raising=False)
         yield
@@ -174,6 +179,19 @@ def _modify_cluster_iam_roles(given: dict[str, Any], _: Memory, response: Any) -
     cluster = response.redshift_backend.describe_clusters(given["ClusterIdentifier"])[0]
     kept = set(cluster.iam_roles_arn or []) - set(given.get("RemoveIamRoles") or [])
     cluster.iam_roles_arn = sorted(kept | set(given.get("AddIamRoles") or []))
+    return {"Cluster": cluster}
+
+
+def _enable_snapshot_copy(given: dict[str, Any], _: Memory, response: Any) -> dict[str, Any]:
+    named = {
+        "cluster_identifier": given["ClusterIdentifier"], "destination_region": given["DestinationRegion"],
+        "retention_period": given.get("RetentionPeriod", 7),
+        "snapshot_copy_grant_name": given.get("SnapshotCopyGrantName"),
+    }  # fmt: skip
+    cluster = response.redshift_backend.enable_snapshot_copy(**named)
+    cluster.cluster_snapshot_copy_status["ManualSnapshotRetentionPeriod"] = given.get(
+        "ManualSnapshotRetentionPeriod", -1
+    )
     return {"Cluster": cluster}
 
 
@@ -324,6 +342,72 @@ def _whole_connection(self: FakeConnection, hide_password: bool = False) -> dict
     return {**self.connection_input, **_connection_as_dict(self, hide_password)}
 
 
+# AWS Backup: what a plan takes, and restore testing, whose paths moto does not know either.
+
+
+def _create_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    plan, name = given["BackupPlanId"], f"00000000-0000-0000-0000-{len(_things(memory, 'selections')):012}"
+    selection = {"BackupPlanId": plan, "SelectionId": name, "CreationDate": utcnow()}
+    _things(memory, "selections")[name] = {**selection, "BackupSelection": given["BackupSelection"]}
+    return selection
+
+
+def _get_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    (found,) = _chosen(memory, "selections", given["SelectionId"], "ResourceNotFoundException")
+    return found
+
+
+def _delete_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "selections").pop(given["SelectionId"], None)
+    return {}
+
+
+def _create_testing_plan(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
+    plan = given["RestoreTestingPlan"]
+    name = plan["RestoreTestingPlanName"]
+    arn = f"arn:aws:backup:{response.region}:{response.current_account}:restore-testing-plan:{name}"
+    made = {"CreationTime": utcnow(), "RestoreTestingPlanArn": arn, "RestoreTestingPlanName": name}
+    _things(memory, "testing")[name] = {**plan, **made}
+    response.backup_backend.tagger.tag_resource(
+        arn, [{"Key": k, "Value": v} for k, v in (given.get("Tags") or {}).items()]
+    )
+    return made
+
+
+def _get_testing_plan(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    (plan,) = _chosen(memory, "testing", given["RestoreTestingPlanName"], "ResourceNotFoundException")
+    return {"RestoreTestingPlan": plan}
+
+
+def _delete_testing_plan(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "testing").pop(given["RestoreTestingPlanName"], None)
+    return {}
+
+
+def _create_testing_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    (plan,) = _chosen(memory, "testing", given["RestoreTestingPlanName"], "ResourceNotFoundException")
+    selection = given["RestoreTestingSelection"]
+    made = {
+        "CreationTime": utcnow(),
+        "RestoreTestingPlanArn": plan["RestoreTestingPlanArn"],
+        "RestoreTestingPlanName": given["RestoreTestingPlanName"],
+        "RestoreTestingSelectionName": selection["RestoreTestingSelectionName"],
+    }
+    _things(memory, "tested")[selection["RestoreTestingSelectionName"]] = {**selection, **made}
+    return made
+
+
+def _get_testing_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    name = given["RestoreTestingSelectionName"]
+    (found,) = _chosen(memory, "tested", name, "ResourceNotFoundException")
+    return {"RestoreTestingSelection": found}
+
+
+def _delete_testing_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str, Any]:
+    _things(memory, "tested").pop(given["RestoreTestingSelectionName"], None)
+    return {}
+
+
 # Security groups and buckets.
 
 
@@ -353,6 +437,8 @@ def _logs_may_be_written(target_bucket: FakeBucket, target_prefix: str | None) -
     return False
 
 
+_PATHS = (r"{0}/restore-testing/plans/?$", r"{0}/restore-testing/plans/(?P<rest>.+)$")
+
 MENDS = (
     Mend(Cluster, "cluster_availability_status", "Available", "missing; Terraform waits for it"),
     Mend(Cluster, "availability_zone_relocation_status", "disabled", "missing; no cluster is read without it"),
@@ -378,6 +464,16 @@ SHIMS = (
     Shim(RedshiftResponse, "DescribeScheduledActions", _describe_scheduled_actions, ABSENT),
     Shim(RedshiftResponse, "DeleteScheduledAction", _delete_scheduled_action, ABSENT),
     Shim(RedshiftResponse, "ModifyClusterIamRoles", _modify_cluster_iam_roles, ABSENT),
+    Shim(RedshiftResponse, "EnableSnapshotCopy", _enable_snapshot_copy, "moto forgets how long manual copies are kept"),
+    Shim(BackupResponse, "CreateBackupSelection", _create_selection, ABSENT),
+    Shim(BackupResponse, "GetBackupSelection", _get_selection, ABSENT),
+    Shim(BackupResponse, "DeleteBackupSelection", _delete_selection, ABSENT),
+    Shim(BackupResponse, "CreateRestoreTestingPlan", _create_testing_plan, ABSENT),
+    Shim(BackupResponse, "GetRestoreTestingPlan", _get_testing_plan, ABSENT),
+    Shim(BackupResponse, "DeleteRestoreTestingPlan", _delete_testing_plan, ABSENT),
+    Shim(BackupResponse, "CreateRestoreTestingSelection", _create_testing_selection, ABSENT),
+    Shim(BackupResponse, "GetRestoreTestingSelection", _get_testing_selection, ABSENT),
+    Shim(BackupResponse, "DeleteRestoreTestingSelection", _delete_testing_selection, ABSENT),
     Shim(BudgetsResponse, "DescribeSubscribersForNotification", _describe_subscribers, ABSENT),
     Shim(BudgetsResponse, "ListTagsForResource", _no_tags, ABSENT),
     Shim(CostExplorerResponse, "CreateAnomalyMonitor", _create_anomaly_monitor, ABSENT),
