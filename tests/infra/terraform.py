@@ -221,9 +221,13 @@ def module_root(repository: Path, module: str) -> Path:
 
 
 def environment_root(repository: Path, name: str) -> Path:
-    """The root of an environment of a copied repository."""
+    """The root of an environment of a copied repository, with the values of its example."""
     folder = repository / INFRA / "environments" / name
     point_to_local_aws(folder)
+    example = (folder / "terraform.tfvars.example").read_text()
+    # The local AWS looks into no package.
+    (folder / "package.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    (folder / "terraform.tfvars").write_text(f'{example}\nlanding_package = "package.zip"\n')
     return folder
 
 
