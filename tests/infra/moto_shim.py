@@ -34,6 +34,7 @@ from moto.logs.responses import LogsResponse
 from moto.redshift.models import Cluster
 from moto.redshift.responses import RedshiftResponse
 from moto.s3.models import FakeBucket
+from moto.sqs.models import Queue
 from moto.stepfunctions.responses import StepFunctionResponse
 
 ABSENT = "moto has no such call"
@@ -362,6 +363,10 @@ def _delete_selection(given: dict[str, Any], memory: Memory, _: Any) -> dict[str
     return {}
 
 
+def _backup_tags(given: dict[str, Any], _: Memory, response: Any) -> dict[str, Any]:
+    return {"Tags": response.backup_backend.list_tags(given["ResourceArn"])}
+
+
 def _create_testing_plan(given: dict[str, Any], memory: Memory, response: Any) -> dict[str, Any]:
     plan = given["RestoreTestingPlan"]
     name = plan["RestoreTestingPlanName"]
@@ -440,6 +445,8 @@ def _logs_may_be_written(target_bucket: FakeBucket, target_prefix: str | None) -
 _PATHS = (r"{0}/restore-testing/plans/?$", r"{0}/restore-testing/plans/(?P<rest>.+)$")
 
 MENDS = (
+    Mend(Queue, "BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"], "taken, but not told again"),
+    Mend(Queue, "redrive_allow_policy", None, "what is told of a queue that was given none"),
     Mend(Cluster, "cluster_availability_status", "Available", "missing; Terraform waits for it"),
     Mend(Cluster, "availability_zone_relocation_status", "disabled", "missing; no cluster is read without it"),
     Mend(Cluster, "multi_az", "Disabled", "missing; no cluster is read without it"),
@@ -465,6 +472,7 @@ SHIMS = (
     Shim(RedshiftResponse, "DeleteScheduledAction", _delete_scheduled_action, ABSENT),
     Shim(RedshiftResponse, "ModifyClusterIamRoles", _modify_cluster_iam_roles, ABSENT),
     Shim(RedshiftResponse, "EnableSnapshotCopy", _enable_snapshot_copy, "moto forgets how long manual copies are kept"),
+    Shim(BackupResponse, "ListTags", _backup_tags, "moto finds a resource by a path that ends in a slash only"),
     Shim(BackupResponse, "CreateBackupSelection", _create_selection, ABSENT),
     Shim(BackupResponse, "GetBackupSelection", _get_selection, ABSENT),
     Shim(BackupResponse, "DeleteBackupSelection", _delete_selection, ABSENT),
