@@ -22,7 +22,7 @@ from tasks import quality as scored
 from tasks import trend
 from tasks.settings import Settings
 from tasks.sources import settings_for
-from tasks.warehouse import WarehouseError, open_warehouse
+from tasks.warehouse import WarehouseError, has_warehouse, open_warehouse
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WORST = 12
@@ -55,6 +55,14 @@ def quality(source: str, table: str | None, days: int, *, as_json: bool, only_an
 
 def _known(settings: Settings, name: str) -> TableId:
     return Registry.read(settings.repository)[TableId.parse(name)].table
+
+
+def is_scored(settings: Settings) -> bool:
+    """Whether there is a warehouse, and a delivery that was scored in it."""
+    if not has_warehouse(settings):
+        return False
+    with open_warehouse(settings, read_only=True) as warehouse:
+        return warehouse.has_table(trend.TABLE) and not scored.daily_scores(warehouse, 1).is_empty()
 
 
 def read(settings: Settings, days: int, table: TableId | None) -> tuple[pl.DataFrame, pl.DataFrame]:

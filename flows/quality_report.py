@@ -6,9 +6,9 @@ from datetime import date
 
 import polars as pl
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.quality_commands import read
+from flows.quality_commands import is_scored, read
 from flows.running import MINUTE, PATIENT, TOLD, place, this_run
 from tasks import trend
 from tasks.alerts import tell
@@ -19,9 +19,12 @@ ARTIFACT = "quality-report"
 
 
 @task(task_run_name="report-{source}", timeout_seconds=20 * MINUTE, **PATIENT)
-def report(source: str, days: int) -> tuple[date, pl.DataFrame, list[str]]:
-    """The newest delivery day, its scores, the worst first, and what is unusual; reads and changes nothing."""
-    scores, measures = read(settings_for(source), days, None)
+def report(source: str, days: int) -> tuple[date, pl.DataFrame, list[str]] | None:
+    """The newest delivery day, its scores, the worst first, and what is unusual; None where nothing is loaded yet."""
+    settings = settings_for(source)
+    if not is_scored(settings):
+        return None
+    scores, measures = read(settings, days, None)
     newest = max(scores["delivery_date"])
     last = pl.col("delivery_date") == newest
     course = scores.group_by("table_name", "dimension").agg(
@@ -36,7 +39,11 @@ def report(source: str, days: int) -> tuple[date, pl.DataFrame, list[str]]:
 def quality_report(source: str = "shop", days: int = 7) -> list[str]:
     """Publish the scores of the newest delivery and their course over `days` deliveries; returns what is below."""
     settings = settings_for(source)
-    newest, scores, unusual = report(source, days)
+    found = report(source, days)
+    if found is None:
+        create_markdown_artifact(f"Nothing is loaded in {settings.warehouse_name}.", key=f"{ARTIFACT}-empty")
+        return []
+    newest, scores, unusual = found
     columns = ["table_name", "dimension", "score", "threshold", "is_passed", "failed_count", "evaluated_count"]
     said = [f"Delivery of {newest}, {settings.deployment}. `worst` and `days_below` are of the last {days} deliveries."]
     create_table_artifact(

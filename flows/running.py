@@ -12,6 +12,7 @@ from prefect import Flow, Task, task
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as this_run
+from prefect.task_engine import TaskRunTimeoutError
 from prefect.tasks import exponential_backoff
 from prefect.utilities.urls import url_for
 
@@ -39,9 +40,9 @@ def passes(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
 
     A step that ran out of time is not: it would do so again.
     """
-    if state.name == "TimedOut":
-        return False
     error = state.result(raise_on_failure=False)
+    if isinstance(error, TaskRunTimeoutError):
+        return False
     if isinstance(error, PrefectHTTPStatusError):
         return error.response.status_code == 429 or error.response.status_code >= 500
     return isinstance(error, BaseException) and (isinstance(error, httpx.TransportError) or is_transient(error))
