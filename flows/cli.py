@@ -15,6 +15,7 @@ import typer
 
 from flows import (
     alert_commands,
+    cost_command,
     glue_commands,
     quarantine_commands,
     recovery_commands,
@@ -314,6 +315,7 @@ app.command(epilog="Example: dw diff main --merge-base")(review_commands.diff)
 app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
 app.command(epilog="Example: dw deploy --pool work_pool.json --version v1.4.0")(server_commands.deploy)
 app.command(epilog="Example: dw watch --once")(server_commands.watch)
+app.command(epilog="Example: dw cost --environment prod --rows-per-day 5000000")(cost_command.cost)
 app.command(epilog="Example: dw backup --to /mnt/backups/shop --keep 7")(recovery_commands.backup)
 app.command(epilog="Example: dw restore --overwrite")(recovery_commands.restore)
 app.command(epilog="Example: dw undelete s3://warehouse-prod-123456789012-clean/clean --since 2026-01-05T10:00")(

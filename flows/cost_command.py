@@ -1,0 +1,134 @@
+"""`dw cost`: what a month of an environment costs, and what of it weighs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tasks.cost import Line, Measured, Prices, Used
+
+
+def cost(
+    environment: Annotated[str | None, typer.Option(help="only this one, item by item: dev, staging or prod")] = None,
+    rows_per_day: Annotated[float | None, typer.Option(min=0, help="delivered rows; default: as assumed")] = None,
+    bytes_per_day: Annotated[float | None, typer.Option(min=0, help="bytes of the delivered files")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print quantities, prices and assumptions as JSON")] = False,
+) -> None:
+    """Estimate a month's bill on AWS from rows, bytes and schedule, by the price table infra/prices.yaml.
+
+    Sizes per row are those of the local warehouse, if it has loaded something, else assumed. ~ marks what rests on a
+    price that could not be confirmed for the region.
+    """
+    from contracts.registry import Registry
+    from tasks import cost as work
+    from tasks.settings import Settings
+
+    settings = Settings()
+    root = settings.repository
+    prices, metrics = work.read_prices(root), work.metric_count(Registry.read(root))
+    measured = work.measure(settings)
+    names = [environment] if environment else work.environments(root)
+    found: dict[str, tuple[Used, list[Line]]] = {}
+    for name in names:
+        known = work.read_environment(root, name)
+        used = work.with_volume(known.used, rows_per_day, bytes_per_day, measured)
+        found[name] = used, work.estimate(work.Environment(known.built, known.modules, used), prices, metrics)
+    if as_json:
+        sys.stdout.write(json.dumps(_as_dict(found, prices, measured), indent=1, default=str) + "\n")
+        return
+    for name, (used, lines) in sorted(found.items(), key=lambda item: sum(line.usd for line in item[1][1])):
+        _print(name, used, lines, detailed=environment is not None)
+    _print_basis([line for _, lines in found.values() for line in lines], prices, measured)
+
+
+def _print(name: str, used: Used, lines: list[Line], *, detailed: bool) -> None:
+    from rich.table import Table
+
+    from flows.show import console
+    from tasks.cost import by_component
+
+    total, parts = sum(line.usd for line in lines), by_component(lines)
+    table = Table(title=f"{name}: {total:,.0f} USD a month", title_justify="left")
+    table.add_column("component", no_wrap=True)
+    if detailed:
+        for column in ("item", "quantity", "unit"):
+            table.add_column(column, justify="right" if column == "quantity" else "left", no_wrap=True)
+    table.add_column("USD", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    for component, usd in parts.items():
+        mine = [line for line in lines if line.component == component and (line.usd or not detailed)]
+        if not usd:
+            continue
+        if not detailed:
+            weak = sum(line.usd for line in mine if not line.is_confirmed)
+            table.add_row(component, _usd(usd, weak < usd / 20), _share(usd, total))
+            continue
+        for line in mine:
+            said = (line.item, f"{line.quantity:,.2f}", line.unit, _usd(line.usd, line.is_confirmed))
+            table.add_row(component if line is mine[0] else "", *said, _share(line.usd, total))
+    console.print(table)
+    largest, weight = next(iter(parts.items()))
+    rows, delivered = f"{used.rows_per_day:,.0f} rows", f"{used.bytes_per_day / 1e6:,.1f} MB"
+    console.print(
+        f"{largest} is {_share(weight, total)} of it. A day brings {rows}, {delivered}; {used.history_days} days have "
+        "piled up.",
+        soft_wrap=True,
+    )
+
+
+def _print_basis(lines: list[Line], prices: Prices, measured: Measured | None) -> None:
+    from flows.show import console
+
+    if measured:
+        console.print(
+            f"Bytes per row are those of {measured.where}: {measured.rows:,} rows; {measured.delivered_bytes:,} bytes "
+            f"delivered, {measured.lake_bytes:,} in the lake, {measured.warehouse_bytes:,} in DuckDB's file (mostly "
+            "half-empty blocks while it is small).",
+            markup=False,
+            soft_wrap=True,
+        )
+    else:
+        console.print("Bytes per row are assumed (infra/cost/): there is no local warehouse to measure.")
+    weak = sorted({line.price for line in lines if line.usd and not line.is_confirmed})
+    if weak:
+        total = sum(line.usd for line in lines)
+        share = sum(line.usd for line in lines if not line.is_confirmed)
+        console.print(
+            f"~ {len(weak)} prices could not be confirmed for {prices.region}; {_share(share, total)} of the sum rests "
+            f"on them: {', '.join(weak)}. infra/prices.yaml says what each is taken from.",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print("Without taxes, free tiers, discounts, and what analysts' queries and a person's console cost.")
+
+
+def _usd(usd: float, is_confirmed: bool) -> str:
+    return f"{'' if is_confirmed else '~'}{usd:,.2f}"
+
+
+def _share(part: float, total: float) -> str:
+    return f"{100 * part / total if total else 0:.0f}%"
+
+
+def _as_dict(found: dict[str, tuple[Used, list[Line]]], prices: Prices, measured: Measured | None) -> dict[str, Any]:
+    from tasks.cost import by_component
+
+    return {
+        "region": prices.region,
+        "measured": asdict(measured) if measured else None,
+        "environments": {
+            name: {
+                "usd": sum(line.usd for line in lines),
+                "components": by_component(lines),
+                "used": used.model_dump(),
+                "lines": [asdict(line) for line in lines],
+            }
+            for name, (used, lines) in found.items()
+        },
+        "prices": {name: price.model_dump() for name, price in prices.prices.items()},
+    }
