@@ -79,6 +79,31 @@ def test_yesterdays_backup_and_another_run_give_the_tables_that_were_never_lost(
     assert query(home, mine).equals(query(shop.home, mine))
 
 
+def test_an_older_warehouse_beside_a_newer_lake_becomes_the_one_that_was_never_lost(shop: Shop, tmp_path: Path) -> None:
+    """What restoring a snapshot of Redshift is: S3 stays as it was."""
+    home = shop.copy(shop.home, tmp_path / "home")
+    shutil.copy(shop.after_one_day / "warehouse.duckdb", home / "warehouse.duckdb")
+    (first, second) = load(home)
+    assert (first.entries, first.failures, second.failures) == ([], [], [])
+    assert differences(built(shop.home), built(home)) == {}
+    assert differences(tables(shop.home, ("clean",)), tables(home, ("clean",))) == {}
+
+
+def test_what_was_redriven_after_the_snapshot_is_open_again_and_is_redriven_once(house: House, tmp_path: Path) -> None:
+    shutil.copy(house.home / "warehouse.duckdb", tmp_path / "snapshot")
+    house.allow(("red", "blue", "green"))
+    house.redrive()
+    lost = content(house.home)
+    shutil.copy(tmp_path / "snapshot", house.home / "warehouse.duckdb")
+    assert query(house.home, "SELECT SUM(quarantined_rows)::INT FROM audit.load_ledger").item() == 1
+    (outcome,) = house.redrive()
+    assert outcome.loaded == 1
+    for name in ("clean.things", "core.colour"):
+        assert content(house.home)[name] == lost[name]
+    (outcome,) = house.redrive() or [None]
+    assert outcome is None
+
+
 def test_what_a_killed_run_had_committed_is_in_the_backup(house: House, tmp_path: Path) -> None:
     """The log beside the file is taken in, so that a copy of the file alone is whole."""
     script = (
