@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -169,11 +170,11 @@ def test_every_dw_command_and_option_exists() -> None:
 
 
 def test_every_script_and_file_exists() -> None:
-    folders = r"(?:\.ci|infra|tasks|contracts|docs|flows)/[\w./-]+"
+    folders = r"(?:\.ci|infra|tasks|contracts|docs|flows)/[\w./*-]+"
     path = re.compile(rf"(?<![\w./-])({folders}|requirements[\w-]*\.lock|Dockerfile|\.dockerignore)")
     named = [(p.name, text) for p in (*FILES, *SCRIPTS) for text in path.findall(p.read_text(encoding="utf-8"))]
     assert len(named) > 15
-    assert sorted({(where, text) for where, text in named if not (REPOSITORY / text.rstrip("/.")).exists()}) == []
+    assert sorted({(where, text) for where, text in named if not any(REPOSITORY.glob(text.rstrip("/.")))}) == []
 
 
 def test_scripts_of_ci_are_bash_that_stops_at_a_fault() -> None:
@@ -214,6 +215,51 @@ def test_every_variable_of_a_github_environment_is_documented() -> None:
 
 
 # What the scripts do
+
+NODE = shutil.which("node")
+PLAY = """
+const played = JSON.parse(process.argv[2]);
+const calls = [], comments = played.comments;
+const context = {repo: {owner: 'o', repo: 'r'}, issue: {number: 7}};
+const rest = {issues: {
+    listComments: 'list',
+    updateComment: async call => calls.push(['update', call.comment_id, call.body]),
+    createComment: async call => calls.push(['create', call.issue_number, call.body]),
+}};
+const github = {rest, paginate: async (what, where) => comments};
+const failed = error => { console.error(error.message); process.exit(1); };
+(async () => { SCRIPT })().then(() => console.log(JSON.stringify(calls)), failed);
+"""
+
+
+def comment(tmp_path: Path, body: str, comments: list[dict[str, Any]]) -> tuple[int, str]:
+    """The script that comments, on a pull request that has comments."""
+    (script,) = [s["with"]["script"] for _, s in steps() if "github-script" in str(s.get("uses"))]
+    (tmp_path / "play.cjs").write_text(PLAY.replace("SCRIPT", script), encoding="utf-8")
+    (tmp_path / "comment.md").write_text(body, encoding="utf-8")
+    done = subprocess.run(
+        [str(NODE), "play.cjs", json.dumps({"comments": comments})],
+        cwd=tmp_path,
+        env={**os.environ, "MARKER": MARKER},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_a_comment_is_written_once_and_then_replaced(tmp_path: Path) -> None:
+    body = f"{MARKER}\nnew"
+    bot, person = ({"user": {"type": kind}, "body": f"{MARKER}\nold"} for kind in ("Bot", "User"))
+    other = {"id": 3, "user": {"type": "Bot"}, "body": "another bot's"}
+    code, said = comment(tmp_path, body, [{**person, "id": 1}, other])
+    assert (code, json.loads(said)) == (0, [["create", 7, body]])
+    code, said = comment(tmp_path, body, [{**person, "id": 1}, other, {**bot, "id": 2}])
+    assert (code, json.loads(said)) == (0, [["update", 2, body]])
+    code, said = comment(tmp_path, "something else", [])
+    assert code == 1
+    assert "does not begin with" in said
 
 
 @pytest.fixture
@@ -327,3 +373,49 @@ def test_a_plan_takes_the_tag_or_the_image_that_runs(
     said = subprocess.run([checkout / ".ci" / "plan", "prod"], check=False, capture_output=True, text=True)
     assert said.returncode != 0
     assert "TERRAFORM_TFVARS" in said.stderr
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+def test_what_is_published_and_by_which_key(
+    stand_ins: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outputs = {
+        "artifacts_bucket": "warehouse-prod-1-artifacts",
+        "prefect_api_url": "https://prefect.example/api",
+        "prefect_secret_arn": "arn:aws:secretsmanager:ap-south-1:1:secret:key",
+        "work_pool": {"image": "warehouse-prod:v1.2.0"},
+    }
+    (checkout / "build").mkdir()
+    wrapped = {name: {"value": value, "sensitive": False} for name, value in outputs.items()}
+    (checkout / "build" / "outputs.json").write_text(json.dumps(wrapped))
+    stand_in(stand_ins, "aws", 'if [ "$2" = get-secret-value ]; then echo the-key; fi')
+    venv = checkout / ".venv" / "bin"
+    venv.mkdir(parents=True)
+    stand_in(venv, "dw", 'echo "$PREFECT_API_URL $PREFECT_API_KEY" >> "$SAID"')
+    stand_in(venv, "prefect", 'echo "$PREFECT_API_URL $PREFECT_API_KEY" >> "$SAID"; exit "${ENDED:-0}"')
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    done = subprocess.run([checkout / ".ci" / "publish", "prod", "v1.2.0"], check=True, capture_output=True, text=True)
+    said = (tmp_path / "said").read_text().splitlines()
+    assert "aws s3 sync --delete --only-show-errors build/glue s3://warehouse-prod-1-artifacts/bundle" in said
+    assert said[-2:] == [
+        "dw deploy --pool build/work_pool.json --version v1.2.0",
+        "https://prefect.example/api the-key",
+    ]
+    assert json.loads((checkout / "build" / "work_pool.json").read_text()) == outputs["work_pool"]
+    assert "the-key" not in done.stdout + done.stderr
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = subprocess.run([checkout / ".ci" / "smoke"], check=True, capture_output=True, text=True)
+    assert [line for line in done.stdout.splitlines() if "the-key" in line] == ["::add-mask::the-key"]
+    monkeypatch.setenv("ENDED", "1")
+    assert subprocess.run([checkout / ".ci" / "smoke"], check=False, capture_output=True).returncode == 1
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+def test_nothing_is_published_where_an_output_is_missing(stand_ins: Path, checkout: Path, tmp_path: Path) -> None:
+    stand_in(stand_ins, "aws", "echo the-key")
+    (checkout / "build").mkdir()
+    (checkout / "build" / "outputs.json").write_text("{}")
+    done = subprocess.run([checkout / ".ci" / "publish", "prod", "v1.2.0"], check=False, capture_output=True)
+    assert done.returncode != 0
+    assert not (tmp_path / "said").exists() or "s3 sync" not in (tmp_path / "said").read_text()

@@ -19,6 +19,7 @@ _MEANS = {
     Level.PATCH: "promises are the same; values or words differ",
     Level.NONE: "nothing that a contract promises",
 }
+_CASES = "tests/cases/"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@])")
 
 
@@ -52,7 +53,8 @@ def _report(diff: Diff, details: Details) -> str:
             "Reconciliation checks and deployments", [_other(o.what, o.name, o.kind, o.text) for o in diff.others]
         )
     if diff.checks or diff.tests:
-        body = [f"- test cases: {', '.join(f'`{file}`' for file in diff.tests)}"] if diff.tests else []
+        names = (file.removeprefix(_CASES).removesuffix(".yaml") for file in diff.tests)
+        body = [f"- test cases in `{_CASES}`: {', '.join(f'`{name}`' for name in names)}"] if diff.tests else []
         body += [f"- reconciliation checks: {', '.join(f'`{name}`' for name in diff.checks)}"] if diff.checks else []
         lines += _folded("What checks it", body)
     if not details and diff.tables:
