@@ -37,6 +37,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+# Panels of `dw --help`.
+_LOAD, _ASK, _DEFINE = "Load data", "Look at data", "Contracts and SQL"
+_ASIDE, _OPERATE = "Quarantine", "Operate"
+
 
 class Engine(StrEnum):
     """For whom SQL is rendered."""
@@ -68,7 +72,7 @@ class Preset(StrEnum):
     full = "full"
 
 
-@app.command(epilog="Example: dw generate --size dev --seed 7")
+@app.command(epilog="Example: dw generate --size dev --seed 7", rich_help_panel=_LOAD)
 def generate(
     size: Annotated[Preset, typer.Option(help="dev: 5,000 orders in 3 days; full: 500,000 in 400 days")] = Preset.dev,
     seed: Annotated[int, typer.Option(help="the same seed and size give the same files, byte for byte")] = 7,
@@ -94,7 +98,7 @@ def generate(
     show.generated(delivery, out or inbox)
 
 
-@app.command(epilog="Example: dw run --source online-retail --path online_retail_II.csv")
+@app.command(epilog="Example: dw run --source online-retail --path online_retail_II.csv", rich_help_panel=_LOAD)
 def run(
     day: Annotated[
         list[datetime] | None, typer.Option(formats=["%Y-%m-%d"], help="only this delivery (may be repeated)")
@@ -110,7 +114,7 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: dw status --from 2026-01-01")
+@app.command(epilog="Example: dw status --from 2026-01-01", rich_help_panel=_LOAD)
 def status(
     since: Annotated[
         datetime | None,
@@ -128,7 +132,7 @@ def status(
     operate_commands.status(source, since.date() if since else None, until.date() if until else None, as_json=as_json)
 
 
-@app.command(epilog="Example: dw backfill --from 2026-01-05 --to 2026-01-31 --table raw.orders")
+@app.command(epilog="Example: dw backfill --from 2026-01-05 --to 2026-01-31 --table raw.orders", rich_help_panel=_LOAD)
 def backfill(
     since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="the first delivery day")],
     until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="the last delivery day")],
@@ -146,7 +150,7 @@ def backfill(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: dw rebuild core.dim_customer --from 2026-01-05")
+@app.command(epilog="Example: dw rebuild core.dim_customer --from 2026-01-05", rich_help_panel=_LOAD)
 def rebuild(
     table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.dim_customer")],
     since: Annotated[
@@ -165,7 +169,7 @@ def rebuild(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: dw migrate --apply")
+@app.command(epilog="Example: dw migrate --apply", rich_help_panel=_DEFINE)
 def migrate(
     apply: Annotated[bool, typer.Option("--apply", help="alter the tables (refused while a run is under way)")] = False,
     dialect: Annotated[Dialect, typer.Option(help="whose statements to print")] = Dialect.redshift,
@@ -179,7 +183,7 @@ def migrate(
         raise typer.Exit(code)
 
 
-@app.command(epilog="Example: dw validate orders.csv.gz")
+@app.command(epilog="Example: dw validate orders.csv.gz", rich_help_panel=_LOAD)
 def validate(
     files: Annotated[
         list[Path],
@@ -195,7 +199,7 @@ def validate(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: dw check")
+@app.command(epilog="Example: dw check", rich_help_panel=_DEFINE)
 def check(
     write: Annotated[bool, typer.Option("--write", help="write stale generated suites anew")] = False,
 ) -> None:
@@ -206,7 +210,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: dw render core.fact_sales --engine duckdb --part merge")
+@app.command(epilog="Example: dw render core.fact_sales --engine duckdb --part merge", rich_help_panel=_DEFINE)
 def render(
     table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")],
     engine: Annotated[Engine, typer.Option(help="the dialect to print")] = Engine.redshift,
@@ -218,7 +222,9 @@ def render(
     inspect_commands.render(table, engine.value, part.value)
 
 
-@app.command(epilog='Example: dw query "select * from mart.executive_kpi_daily order by kpi_date"')
+@app.command(
+    epilog='Example: dw query "select * from mart.executive_kpi_daily order by kpi_date"', rich_help_panel=_ASK
+)
 def query(
     sql: Annotated[
         str,
@@ -234,7 +240,7 @@ def query(
     inspect_commands.query(sys.stdin.read() if sql == "-" else sql, source, None if csv else limit)
 
 
-@app.command(epilog="Example: dw export mart.customer_360 --to out/customer_360")
+@app.command(epilog="Example: dw export mart.customer_360 --to out/customer_360", rich_help_panel=_ASK)
 def export(
     table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")],
     to: Annotated[str, typer.Option("--to", help="an empty folder; from Redshift s3://bucket/prefix")],
@@ -250,7 +256,7 @@ def export(
     warehouse_commands.export(table, to, source, with_personal_data=with_personal_data, overwrite=overwrite)
 
 
-@app.command(epilog="Example: dw maintain")
+@app.command(epilog="Example: dw maintain", rich_help_panel=_OPERATE)
 def maintain(
     source: Annotated[str, typer.Option(help="whose warehouse: shop, or another source")] = "shop",
 ) -> None:
@@ -261,7 +267,7 @@ def maintain(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: dw explain mart.finance_daily_revenue")
+@app.command(epilog="Example: dw explain mart.finance_daily_revenue", rich_help_panel=_ASK)
 def explain(table: Annotated[str, typer.Argument(help="<layer>.<table>, for example core.fact_sales")]) -> None:
     """Tell a table's story: meaning, grain, load, columns and where they come from, rules, readers."""
     from flows import inspect_commands
@@ -269,7 +275,7 @@ def explain(table: Annotated[str, typer.Argument(help="<layer>.<table>, for exam
     inspect_commands.explain(table)
 
 
-@app.command(epilog="Example: dw quality --table clean.orders --days 14")
+@app.command(epilog="Example: dw quality --table clean.orders --days 14", rich_help_panel=_ASK)
 def quality(
     table: Annotated[str | None, typer.Option(help="only this table, for example clean.orders")] = None,
     days: Annotated[int, typer.Option(min=1, help="how many delivery days to look back")] = 8,
@@ -283,7 +289,7 @@ def quality(
     quality_commands.quality(source, table, days, as_json=as_json, only_anomalies=anomalies)
 
 
-@app.command(epilog="Example: dw reconcile --check sales_lines --day 2026-01-05")
+@app.command(epilog="Example: dw reconcile --check sales_lines --day 2026-01-05", rich_help_panel=_ASK)
 def reconcile(
     check: Annotated[
         list[str] | None, typer.Option(help="only this check, for example sales_lines (may be repeated)")
@@ -308,19 +314,25 @@ def reconcile(
         raise typer.Exit(1)
 
 
-app.add_typer(quarantine_commands.app, name="quarantine")
-app.add_typer(glue_commands.app, name="glue")
-app.add_typer(alert_commands.app, name="alerts")
-app.command(epilog="Example: dw diff main --merge-base")(review_commands.diff)
-app.command(epilog="Example: dw redrive --table raw.orders")(quarantine_commands.redrive)
-app.command(epilog="Example: dw deploy --pool work_pool.json --version v1.4.0")(server_commands.deploy)
-app.command(epilog="Example: dw watch --once")(server_commands.watch)
-app.command(epilog="Example: dw cost --environment prod --rows-per-day 5000000")(cost_command.cost)
-app.command(epilog="Example: dw backup --to /mnt/backups/shop --keep 7")(recovery_commands.backup)
-app.command(epilog="Example: dw restore --overwrite")(recovery_commands.restore)
-app.command(epilog="Example: dw undelete s3://warehouse-prod-123456789012-clean/clean --since 2026-01-05T10:00")(
-    recovery_commands.undelete
-)
+# Commands that stand in modules of their own.
+for _panel, _command, _example in (
+    (_DEFINE, review_commands.diff, "dw diff main --merge-base"),
+    (_ASIDE, quarantine_commands.redrive, "dw redrive --table raw.orders"),
+    (_OPERATE, recovery_commands.backup, "dw backup --to /mnt/backups/shop --keep 7"),
+    (_OPERATE, recovery_commands.restore, "dw restore --overwrite"),
+    (
+        _OPERATE,
+        recovery_commands.undelete,
+        "dw undelete s3://warehouse-prod-123456789012-clean/clean --since 2026-01-05T10:00",
+    ),
+    (_OPERATE, server_commands.deploy, "dw deploy --pool work_pool.json --version v1.4.0"),
+    (_OPERATE, server_commands.watch, "dw watch --once"),
+    (_OPERATE, cost_command.cost, "dw cost --environment prod --rows-per-day 5000000"),
+):
+    app.command(epilog=f"Example: {_example}", rich_help_panel=_panel)(_command)
+app.add_typer(quarantine_commands.app, name="quarantine", rich_help_panel=_ASIDE)
+app.add_typer(glue_commands.app, name="glue", rich_help_panel=_OPERATE)
+app.add_typer(alert_commands.app, name="alerts", rich_help_panel=_OPERATE)
 
 
 def main() -> None:
