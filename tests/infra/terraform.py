@@ -44,6 +44,10 @@ _PROVIDER = re.compile(r'^provider "aws" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
 _ALIAS = re.compile(r'^\s*alias\s*=\s*"(\w+)"', re.MULTILINE)
 
 
+_SERVICE = re.compile(r'rpc\.service=(?:"([^"]+)"|(\S+))')
+_METHOD = re.compile(r"rpc\.method=(\w+)")
+
+
 class TerraformError(AssertionError):
     """A command of Terraform failed; the message is what it said."""
 
@@ -113,12 +117,25 @@ class Root:
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `terraform <arguments>` here. Raises TerraformError unless `check` is false."""
         done = subprocess.run(
-            ["terraform", *arguments], cwd=self.folder, env=process_environment(self.address), text=True,
+            ["terraform", *arguments], cwd=self.folder, env=process_environment(self.address) | self._log(), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900, check=False,
         )  # fmt: skip
         if check and done.returncode:
             raise TerraformError(f"terraform {' '.join(arguments)} in {self.folder}:\n{done.stdout[-12_000:]}")
         return done
+
+    def _log(self) -> dict[str, str]:
+        """Let the provider tell its calls in a file, unless somebody reads another log."""
+        if "TF_LOG" in os.environ:
+            return {}
+        return {"TF_LOG_PROVIDER": "DEBUG", "TF_LOG_PATH": str(self.folder / "provider.log")}
+
+    def calls(self) -> set[tuple[str, str]]:
+        """What Terraform has called of AWS until now: service (`CloudWatch Logs`) and method (`CreateLogGroup`)."""
+        log = self.folder / "provider.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        pairs = ((_SERVICE.search(line), _METHOD.search(line)) for line in lines)
+        return {(service[1] or service[2], method[1]) for service, method in pairs if service and method}
 
     def init(self, *arguments: str) -> None:
         """Make the folder ready; the provider is linked from DW_TF_PLUGIN_DIR or from the plugin cache."""

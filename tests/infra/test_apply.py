@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ci_rights
 import known_drift
 import linters
 import policies
@@ -88,3 +89,13 @@ def test_destroying_it_leaves_nothing(applied: Applied, client: Callable[..., An
         found["ResourceARN"] for found in left["ResourceTagMappingList"] if ":kms:" not in found["ResourceARN"]
     ]
     assert remaining == [], json.dumps(remaining, indent=1)
+
+
+def test_ci_may_do_what_terraform_did(applied: Applied) -> None:
+    """After plan, apply and destroy. Who deploys does not make CI's own roles."""
+    calls = applied.root.calls()
+    assert len(calls) > 10, "the provider's log tells no calls"
+    reads, changes = ci_rights.lacking(calls)
+    assert not reads, f"the role that plans lacks {reads}"
+    if applied.name != "ci":
+        assert not changes, f"the role that deploys lacks {changes}"

@@ -53,6 +53,39 @@ resource "aws_iam_role_policy" "state" {
   policy = each.value.json
 }
 
+# The landing package is an object that Terraform puts, and looks at again. S3 wants the key for its checksum.
+data "aws_iam_policy_document" "package" {
+  statement {
+    sid       = "LookAtPackage"
+    actions   = ["s3:GetObject", "s3:GetObjectTagging"]
+    resources = ["${local.artifacts}/landing/*"]
+  }
+
+  statement {
+    sid       = "DecryptPackage"
+    actions   = ["kms:Decrypt"]
+    resources = ["arn:${local.partition}:kms:${local.region}:${local.account}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["s3.${local.region}.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "package" {
+  name   = "package"
+  role   = aws_iam_role.this["plan"].id
+  policy = data.aws_iam_policy_document.package.json
+}
+
 data "aws_iam_policy_document" "push" {
   #checkov:skip=CKV_AWS_356:A token of ECR is the account's; AWS names no repository here.
   statement {

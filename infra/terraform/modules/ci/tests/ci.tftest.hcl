@@ -83,6 +83,18 @@ run "plan_only_reads" {
   }
 }
 
+run "plan_looks_at_the_package" {
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.package.statement : statement.sid => statement.resources
+      }["LookAtPackage"] == toset(["arn:aws:s3:::warehouse-dev-111122223333-artifacts/landing/*"]) && alltrue([
+        for statement in data.aws_iam_policy_document.package.statement :
+        statement.sid != "DecryptPackage" || toset([for condition in statement.condition : condition.variable]) == toset(["aws:ResourceTag/Environment", "kms:ViaService"])
+    ])
+    error_message = "Of objects a plan reads the landing package alone, and decrypts nothing but through S3."
+  }
+}
+
 run "deploy_is_bounded" {
   assert {
     condition = alltrue(flatten([
