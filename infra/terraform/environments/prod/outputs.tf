@@ -102,3 +102,8 @@ output "backup_vault_name" {
   description = "Vault of the backups."
   value       = module.platform.backup_vault_name
 }
+
+output "role_arns" {
+  description = "Roles of GitHub's workflows: plan, deploy, image."
+  value       = module.platform.role_arns
+}

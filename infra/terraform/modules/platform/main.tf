@@ -160,3 +160,14 @@ module "cost" {
   alert_topic_arn    = module.monitoring.topic_arns["warning"]
   activate_tags      = var.activate_cost_tags
 }
+
+module "ci" {
+  source = "../ci"
+
+  name                 = local.name
+  environment          = var.environment
+  github_repository    = var.github_repository
+  create_oidc_provider = var.create_oidc_provider
+  repository_arn       = module.orchestration.repository_arn
+  state_bucket         = var.state_bucket
+}

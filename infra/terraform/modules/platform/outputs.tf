@@ -102,3 +102,8 @@ output "backup_vault_name" {
   description = "Vault of the backups."
   value       = module.backup.vault_name
 }
+
+output "role_arns" {
+  description = "Roles of GitHub's workflows: plan, deploy, image."
+  value       = module.ci.role_arns
+}
