@@ -87,13 +87,12 @@ resource "aws_ecs_task_definition" "worker" {
 }
 
 resource "aws_ecs_service" "worker" {
-  name             = "${var.name}-worker"
-  cluster          = aws_ecs_cluster.this.id
-  task_definition  = aws_ecs_task_definition.worker.arn
-  desired_count    = var.worker_count
-  launch_type      = "FARGATE"
-  platform_version = "1.4.0"
-  propagate_tags   = "SERVICE"
+  name            = "${var.name}-worker"
+  cluster         = aws_ecs_cluster.this.id
+  task_definition = aws_ecs_task_definition.worker.arn
+  desired_count   = var.worker_count
+  launch_type     = "FARGATE"
+  propagate_tags  = "SERVICE"
 
   # A new worker starts before the old one ends: several may serve one pool, each flow run is given to one of them.
   deployment_minimum_healthy_percent = 100
