@@ -25,7 +25,7 @@ ROOTS = Path("tests/infra/roots")
 REGION = "ap-south-1"
 NOWHERE = "http://127.0.0.1:9"
 GET_IT = (
-    "The tests of infra/ need version 1.9 or newer on the PATH: https://developer.hashicorp.com/terraform/install "
+    "The tests of infra/ need version 1.10 or newer on the PATH: https://developer.hashicorp.com/terraform/install "
     "(macOS: `brew install hashicorp/tap/terraform`), then `make test-infra` again."
 )
 
@@ -88,7 +88,7 @@ def missing() -> str | None:
         ["terraform", "version", "-json"], env=process_environment(), stdout=subprocess.PIPE, text=True, check=True
     )
     version = json.loads(answer.stdout)["terraform_version"]
-    if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < (1, 9):
+    if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < (1, 10):
         return f"Terraform {version} is too old. {GET_IT}"
     return None
 
