@@ -30,6 +30,7 @@ from moto.core.utils import utcnow
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.glue.models import FakeConnection
 from moto.glue.responses import GlueResponse
+from moto.iam.access_control import IAMPolicy
 from moto.logs.responses import LogsResponse
 from moto.redshift.models import Cluster
 from moto.redshift.responses import RedshiftResponse
@@ -442,6 +443,13 @@ def _logs_may_be_written(target_bucket: FakeBucket, target_prefix: str | None) -
     return False
 
 
+def _permission_over_tls(self: FakeBucket, action: str, resource: str) -> Any:
+    """What the bucket's policy says of a request over TLS: each of AWS is one, each of a test stands for one."""
+    policy = json.loads(self.policy or b'{"Statement": []}')
+    over_tls = [s for s in policy["Statement"] if s.get("Condition") != {"Bool": {"aws:SecureTransport": "false"}}]
+    return IAMPolicy(json.dumps({**policy, "Statement": over_tls})).is_action_permitted(action, resource)
+
+
 _PATHS = (r"{0}/restore-testing/plans/?$", r"{0}/restore-testing/plans/(?P<rest>.+)$")
 
 MENDS = (
@@ -453,6 +461,7 @@ MENDS = (
     Mend(FakeConnection, "as_dict", _whole_connection, "type and other inputs of a connection are left out"),
     Mend(SecurityGroupRule, "description", property(_rule_description), "told only of rules on addresses"),
     Mend(SecurityGroupRule, "__init__", _rule_with_prefix_list, "the description of a rule on a prefix list is lost"),
+    Mend(FakeBucket, "get_permission", _permission_over_tls, "a condition on TLS is not read: everything is denied"),
     Mend(
         FakeBucket, "_log_permissions_enabled_policy", staticmethod(_logs_may_be_written),
         "the policy of a bucket of logs is compared by its text: a narrower prefix is not seen to hold",
