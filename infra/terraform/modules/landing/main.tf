@@ -97,6 +97,7 @@ resource "aws_cloudwatch_log_group" "states" {
 }
 
 resource "aws_sfn_state_machine" "this" {
+  #checkov:skip=CKV_AWS_285:Everything is logged but the data, which may hold what is personal (below).
   name     = "${var.name}-landing"
   role_arn = aws_iam_role.state_machine.arn
   type     = "STANDARD"

@@ -69,6 +69,9 @@ resource "aws_vpc_security_group_egress_rule" "glue_self" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "glue_self" {
+  #checkov:skip=CKV_AWS_24:The rule lets in the group itself, no address.
+  #checkov:skip=CKV_AWS_25:The rule lets in the group itself, no address.
+  #checkov:skip=CKV_AWS_260:The rule lets in the group itself, no address.
   security_group_id            = aws_security_group.this["glue"].id
   referenced_security_group_id = aws_security_group.this["glue"].id
   description                  = "Spark: driver and executors"
