@@ -178,6 +178,8 @@ def _logs(name: str, given: Mapping[str, Any], arn: str) -> str:
 
 def _ecs(name: str, given: Mapping[str, Any], arn: str) -> str:
     cluster = str(given.get("cluster", "default")).rpartition("/")[2]
+    if name == "RegisterTaskDefinition":
+        return f"{arn}task-definition/{given['family']}:1"
     if name == "RunTask":
         definition = str(given["taskDefinition"])
         return definition if definition.startswith("arn:") else f"{arn}task-definition/{definition}"

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from moto.ce.responses import CostExplorerResponse
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
-from moto.core.utils import utcnow
+from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.glue.models import FakeConnection
 from moto.glue.responses import GlueResponse
@@ -54,7 +55,7 @@ class Shim:
 
     @property
     def method(self) -> str:
-        return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", self.call).lower()
+        return camelcase_to_underscores(self.call)
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,12 @@ def _enable_snapshot_copy(given: dict[str, Any], _: Memory, response: Any) -> di
         "ManualSnapshotRetentionPeriod", -1
     )
     return {"Cluster": cluster}
+
+
+def _credentials_with_iam(given: dict[str, Any], _: Memory, response: Any) -> dict[str, Any]:
+    (cluster,) = response.redshift_backend.describe_clusters(given["ClusterIdentifier"])
+    until = utcnow() + timedelta(seconds=given.get("DurationSeconds") or 900)
+    return {"DbUser": "IAMR:task", "DbPassword": f"for {cluster.cluster_identifier}", "Expiration": until}
 
 
 # Budgets: the addresses of a notification.
@@ -480,6 +487,7 @@ SHIMS = (
     Shim(RedshiftResponse, "DescribeScheduledActions", _describe_scheduled_actions, ABSENT),
     Shim(RedshiftResponse, "DeleteScheduledAction", _delete_scheduled_action, ABSENT),
     Shim(RedshiftResponse, "ModifyClusterIamRoles", _modify_cluster_iam_roles, ABSENT),
+    Shim(RedshiftResponse, "GetClusterCredentialsWithIAM", _credentials_with_iam, ABSENT),
     Shim(RedshiftResponse, "EnableSnapshotCopy", _enable_snapshot_copy, "moto forgets how long manual copies are kept"),
     Shim(BackupResponse, "ListTags", _backup_tags, "moto finds a resource by a path that ends in a slash only"),
     Shim(BackupResponse, "CreateBackupSelection", _create_selection, ABSENT),

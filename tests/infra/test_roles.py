@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import enforcement
+import known_drift
 import pytest
 import terraform
 from botocore.exceptions import ClientError
@@ -171,8 +172,8 @@ def _list(layer: str, prefix: str = "") -> tuple[str, str, dict[str, Any]]:
 _PUBLISH = ("sns", "publish", {"TopicArn": "warning", "Message": "m"})
 _SECRET = ("secretsmanager", "get_secret_value", {"SecretId": "prefect"})
 _JOB = ("glue", "start_job_run", {"JobName": "warehouse-dev-lake-transforms"})
-_EXECUTION = ("states", "start_execution", {"stateMachineArn": "landing"})
-_INVOKE = ("lambda", "invoke", {"FunctionName": "warehouse-dev-landing-check"})
+_EXECUTION = ("stepfunctions", "start_execution", {"stateMachineArn": "landing"})
+_INVOKE = ("lambda", "invoke", {"FunctionName": "warehouse-dev-landing-check", "InvocationType": "DryRun"})
 _NEW_ROLE = ("iam", "create_role", {"RoleName": "x", "AssumeRolePolicyDocument": "{}"})
 
 WORK = {
@@ -322,3 +323,21 @@ def test_roles_are_assumed_by_their_services_alone(session_client: Callable[...,
     assert found == {
         role: {("Allow", (("Service", f"{service}.amazonaws.com"),))} for role, service in expected.items()
     }
+
+
+def test_a_second_apply_of_the_environment_would_change_nothing(platform: Platform) -> None:
+    known = {(drift.type, drift.attribute) for drift in known_drift.KNOWN}
+    changes = [
+        change for change in platform.root.plan()
+        if change.actions != ("update",) or not {(change.type, a) for a in change.attributes} <= known
+    ]  # fmt: skip
+    assert changes == []
+
+
+def test_destroying_the_environment_leaves_nothing(platform: Platform, session_client: Callable[..., Any]) -> None:
+    platform.root.destroy()
+    assert platform.root.resources() == []
+    ours = {"Key": "Project", "Values": ["warehouse"]}
+    left = session_client("resourcegroupstaggingapi").get_resources(TagFilters=[ours])["ResourceTagMappingList"]
+    # A key is deleted after a waiting time, which Terraform does not wait for.
+    assert [found["ResourceARN"] for found in left if ":kms:" not in found["ResourceARN"]] == []
