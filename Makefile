@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory landing bench-landing clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -64,6 +64,12 @@ bench-growth: .venv/ready-test ## Measure what a day costs in histories of 1, 4 
 bench-memory: .venv/ready-test ## Clean files of 0.2, 0.7 and 2.8 GB below 2 GiB, merge below DW_MEMORY_LIMIT (12 GB of disk)
 	$(BIN)/python benchmarks/memory.py $(if $(FOLDER),--folder $(FOLDER))
 	$(BIN)/python benchmarks/merge_memory.py $(if $(FOLDER),--folder $(FOLDER))
+
+landing: .venv/ready ## Make build/landing.zip, the package of the functions that check files where they land
+	$(BIN)/python -m tasks.landing_package build/landing.zip
+
+bench-landing: .venv/ready-test ## Measure cold and warm starts of the landing functions
+	PYTHONPATH=tests:tests/landing:benchmarks $(BIN)/python benchmarks/landing.py
 
 clean: ## Remove the local warehouse and lake (not the environment)
 	rm -rf .warehouse

@@ -45,6 +45,13 @@ def brought(folder: Path, names: tuple[str, ...] = (*BROUGHT, *_CLIENT)) -> Path
     return folder
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A function that is stopped breaks off the request with which it waits for its next event."""
+
+
 class Answer(NamedTuple):
     """What a function answered: its result, or the error as Step Functions would see it."""
 
@@ -67,8 +74,7 @@ class Function:
     _answers: queue.Queue[Answer] = field(default_factory=queue.Queue)
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._api())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._api())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -85,6 +91,12 @@ class Function:
             except queue.Empty:
                 raise AssertionError(f"no answer: {self.logs.read_text()[-3000:]}") from None
             return answer._replace(seconds=time.perf_counter() - started)
+
+    def peak_mib(self) -> float:
+        """The most memory that the process has had, as Linux counts it."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
     def stop(self) -> None:
         """End the process; the next event finds a cold function."""
