@@ -244,6 +244,13 @@ def test_a_sent_checksum_is_held_against_what_was_read(
         fetch.download(Arrival.of(event), tmp_path / "x")
 
 
+def test_exactly_the_version_of_the_event_is_read(landing: Landing, tmp_path: Path) -> None:
+    event = landing.deliver(f"{DAY}/fx_rates.csv", RATES)
+    landing.deliver(f"{DAY}/fx_rates.csv", b"newer")
+    fetch.download(Arrival.of(event), tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == RATES
+
+
 def test_only_checksums_of_the_whole_content_are_compared() -> None:
     body = b"abc"
     md5 = hashlib.md5(body, usedforsecurity=False)
