@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,8 @@ def watch(
     from flows import watch as work
 
     if not once:
+        # Nobody reads a screen here: the log is where it tells that it cannot ask.
+        logging.disable(logging.NOTSET)
         work.watch(settings, every)
     for alert in work.watch_once():
         console.print(escape(f"{alert.subject}. {alert.text}"), soft_wrap=True)
