@@ -116,6 +116,7 @@ def watch(settings: Settings, every: float) -> None:
             silent += 1
             logger.warning("Prefect's server was asked in vain: %s", safe(str(error)))
             if silent >= _SILENT:
+                logger.error("Prefect's server was asked %d times in vain", silent)
                 text = f"Prefect's server was asked {silent} times in vain: {type(error).__name__}"
                 step = "prefect version"
                 tell(settings, [replace(place(settings, "", ""), what="prefect-silent", text=text, next_step=step)])

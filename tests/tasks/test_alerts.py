@@ -147,7 +147,11 @@ def test_what_works_again_is_told_once_and_may_be_told_anew(home: Settings) -> N
     assert (over.what, over.severity, over.table) == ("resolved: gate-blocked", "warning", BLOCKED.table)
     assert resolve(home, [BLOCKED.key]) == []
     assert [t.is_open for t in told(home)] == [False]
-    assert tell(home, [BLOCKED], NOW + timedelta(minutes=10)) == [BLOCKED]
+    # The watcher comes by the run that failed once more; another run that fails is news.
+    assert tell(home, [BLOCKED], NOW + timedelta(minutes=10)) == []
+    another = replace(BLOCKED, run_id="1a2b")
+    assert tell(home, [another], NOW + timedelta(minutes=15)) == [another]
+    assert [t.is_open for t in told(home)] == [True]
 
 
 # Sinks
