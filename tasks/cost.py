@@ -321,7 +321,8 @@ def _lake(env: Environment) -> Iterator[_Item]:
     yield "Backups", "of the lake", daily * used.history_days if built.backup_days else 0.0, "backup.s3"
     yield "Backups", "of the lake, in the other region", copied * used.history_days, "backup.s3"
     yield "Backups", "transfer of the lake's", copied * MONTH_DAYS, "transfer.region"
-    yield "Replication", "replica", copied * used.history_days, "replica.standard"
+    yield "Replication", "replica", copied * used.history_days, "replica.infrequent"
+    yield "Replication", "within 15 minutes", copied * MONTH_DAYS, "replica.control"
     yield "Replication", "transfer to the other region", copied * MONTH_DAYS, "transfer.region"
 
 

@@ -21,6 +21,7 @@ from tasks.exchange import JOURNAL
 from tasks.lock import FileLock
 from tasks.restore import newest, restore, undo
 from tasks.settings import Settings
+from tasks.warehouse import open_warehouse
 from tasks.warehouse.base import WarehouseBusy, WarehouseError
 
 AT = "2026-01-05T10:00:00Z"
@@ -151,6 +152,14 @@ def test_a_home_that_holds_something_is_not_replaced_unasked(house: House, tmp_p
     with pytest.raises(ValueError, match=r"holds warehouse\.duckdb, lake.*--overwrite"):
         restore(settings_of(house), made.folder)
     assert content(house.home) == before
+
+
+def test_a_computed_table_that_was_dropped_is_made_whole_by_the_next_run(house: House) -> None:
+    before = content(house.home)["core.colour"]
+    with open_warehouse(settings_of(house)) as warehouse:
+        warehouse.execute("DROP TABLE core.colour")
+    house.run(0, RED, GREEN)
+    assert content(house.home)["core.colour"] == before != []
 
 
 # What a backup is made of

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_shop import Shop, load_day
 
+from contracts.registry import REPOSITORY
 from tasks import ledger, metrics
 from tasks.metrics import METRICS, OF_RUN, OF_TABLE, document, documents, measured, of_report
 from tasks.report import RunReport
@@ -170,6 +171,12 @@ def test_a_run_tells_every_metric_that_is_declared_and_no_other(space: Workspace
         for metric in directive["Metrics"]:
             by_name[metric["Name"]].add((metric["Unit"], tuple(map(tuple, directive["Dimensions"]))))
     assert by_name == {metric.name: {(metric.unit, metric.dimensions)} for metric in METRICS}
+
+
+def test_the_page_on_aws_lists_the_metrics_as_they_are_declared() -> None:
+    page = (REPOSITORY / "docs" / "aws.md").read_text()
+    listed = [tuple(row) for row in re.findall(r"^\| (\w+) \| (\w+) \| (Table|Flow) \| (.+) \|$", page, re.M)]
+    assert listed == [(m.name, m.unit, m.dimensions[1][1], m.meaning) for m in METRICS]
 
 
 # What a run says
