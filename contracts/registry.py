@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from contracts.ids import LAYERS, TableId
@@ -22,22 +22,22 @@ class Registry(Mapping[TableId, Contract]):
     @classmethod
     def read(cls, root: Path = REPOSITORY, *, validate: bool = False) -> Registry:
         """Read every contract below `root/contracts`; raise one ContractError with the faults of all of them."""
-        registry, faults = cls.read_sound(root, validate=validate)
+        registry, faults = cls.read_sound(root, validate=lambda file: validate)
         faults += registry._dangling()
         if faults:
             raise ContractError(faults)
         return registry
 
     @classmethod
-    def read_sound(cls, root: Path, *, validate: bool = False) -> tuple[Registry, list[str]]:
-        """The contracts that can be read by themselves, and the faults of the others."""
+    def read_sound(cls, root: Path, *, validate: Callable[[str], bool]) -> tuple[Registry, list[str]]:
+        """The contracts that can be read by themselves, and the faults of the others; files to validate by name."""
         contracts: dict[TableId, Contract] = {}
         faults: list[str] = []
         for layer in LAYERS:
             for path in sorted((root / "contracts" / layer).glob("*.yaml")):
                 file = path.relative_to(root).as_posix()
                 try:
-                    contract = read_contract(path, file=file, validate=validate)
+                    contract = read_contract(path, file=file, validate=validate(file))
                 except ContractError as error:
                     faults += error.faults
                     continue

@@ -16,7 +16,7 @@ from flows.show import console
 from tasks.diff.compare import compare
 from tasks.diff.markdown import markdown
 from tasks.diff.model import Change, Diff, Level, Reached, SqlChange, TableDiff
-from tasks.diff.revision import merge_base, read_revision
+from tasks.diff.revision import merge_base, read_revisions
 from tasks.settings import Settings
 
 _COLOURS = {Level.BREAKING: "red", Level.ADDITIVE: "green", Level.PATCH: "cyan", Level.NONE: "dim"}
@@ -31,7 +31,7 @@ def diff(base: str, head: str | None, form: Form, fail_on: FailOn | None, *, fro
     root = Settings().repository
     if from_merge_base:
         base = merge_base(root, base, head or "HEAD")
-    found = compare(read_revision(root, base), read_revision(root, head))
+    found = compare(*read_revisions(root, base, head))
     if form == "markdown":
         sys.stdout.write(markdown(found))
     elif form == "json":

@@ -122,7 +122,7 @@ class _Tracer:
         if isinstance(query, exp.SetOperation):
             for branch in scope.set_operation_scopes:
                 yield from self.columns(branch, position)
-        elif isinstance(query, exp.Query):
+        elif isinstance(query, exp.Query) and position < len(query.selects):  # a union's branch may be short of one
             for column in query.selects[position].find_all(exp.Column):
                 # A subquery inside the expression has a scope of its own, which knows the names that its columns use.
                 yield from self._behind(column, _scope_of(column, scope))

@@ -72,7 +72,7 @@ class _Reader:
             if isinstance(query, exp.SetOperation):
                 branches = (self.column(branch, place) for branch in scope.set_operation_scopes)
                 self._columns[key] = _joined(type(query).__name__, branches)
-            else:
+            elif place < len(query.selects):  # else a branch of a union that is short of a column
                 self._columns[key] = self.part(query.selects[place], scope)
         return self._columns[key]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,8 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import Rule, rules_of
-from sql.dialect import SqlError, parse_select
-from sql.graph import SQL_LAYERS, Graph
+from sql.dialect import SqlError
+from sql.graph import SQL_LAYERS, Graph, read_by
 from sql.meaning import Meaning, meaning
 from sql.qualified import qualified
 from sql.reconcile import FOLDER, Check
@@ -55,9 +55,9 @@ class Revision:
         return None
 
     @classmethod
-    def read(cls, root: Path, name: str) -> Revision:
-        """Read a folder; what is faulty in it is left out and told."""
-        registry, faults = Registry.read_sound(root)
+    def read(cls, root: Path, name: str, validate: Callable[[str], bool] = lambda file: True) -> Revision:
+        """Read a folder; what is faulty in it is left out and told. `validate`: which contracts, by their files."""
+        registry, faults = Registry.read_sound(root, validate=validate)
         unread = set(_ids(root, "contracts", "yaml", ("raw", "clean", "audit", *SQL_LAYERS))) - set(registry)
         rules: dict[TableId, tuple[Rule, ...]] = {}
         for contract in registry.values():
@@ -65,6 +65,8 @@ class Revision:
                 rules[contract.table] = rules_of(contract)
             except ContractError as error:
                 faults += error.faults
+            except (KeyError, TypeError, AttributeError) as error:  # a file that was not validated
+                faults.append(f"{contract.file}:1: not the shape of a data contract ({error!r})")
         texts: dict[TableId, str] = {}
         for table in _ids(root, "sql", "sql", SQL_LAYERS):
             text = (root / table.sql_file).read_text(encoding="utf-8", errors="replace")
@@ -100,18 +102,38 @@ class Revision:
         return cls(name, registry, graph, rules, meanings, checks, deployments, tests, tuple(faults), frozenset(unread))
 
 
-def read_revision(root: Path, text: str | None) -> Revision:
-    """A revision of git by any name that it knows, a folder that holds contracts, or (None) what lies in `root`.
+def read_revisions(root: Path, base: str, head: str | None) -> tuple[Revision, Revision]:
+    """Two revisions of git by any name that it knows, folders that hold contracts, or (None) what lies in `root`.
 
     Raises RevisionError.
     """
+    with _folder(root, base) as (old, old_name), _folder(root, head) as (new, new_name):
+        return read_folders((old, old_name), (new, new_name))
+
+
+def read_folders(*sides: tuple[Path, str]) -> tuple[Revision, Revision]:
+    """Two folders, each with the name to tell; contracts that are equal to the letter are not validated."""
+    (old, _), (new, _) = sides
+
+    def differs(file: str) -> bool:
+        pair = [root / file for root in (old, new)]
+        return not all(path.exists() for path in pair) or pair[0].read_bytes() != pair[1].read_bytes()
+
+    first, second = (Revision.read(root, name, differs) for root, name in sides)
+    return first, second
+
+
+@contextmanager
+def _folder(root: Path, text: str | None) -> Iterator[tuple[Path, str]]:
+    """Where a revision's files lie, and its name."""
     if text is None:
-        return Revision.read(root, "working tree")
-    if (Path(text) / "contracts").is_dir():
-        return Revision.read(Path(text), text)
-    commit = resolve(root, text)
-    with _unpacked(root, commit) as folder:
-        return Revision.read(folder, f"{text} ({commit[:10]})" if not commit.startswith(text) else text[:10])
+        yield root, "working tree"
+    elif (Path(text) / "contracts").is_dir():
+        yield Path(text), text
+    else:
+        commit = resolve(root, text)
+        with _unpacked(root, commit) as folder:
+            yield folder, text[:10] if commit.startswith(text) else f"{text} ({commit[:10]})"
 
 
 def resolve(root: Path, text: str) -> str:
@@ -173,9 +195,12 @@ def _ids(root: Path, folder: str, suffix: str, layers: tuple[str, ...]) -> Itera
 
 
 def _check(path: Path) -> Check:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    parse_select(text, f"{FOLDER}/{path.name}")
-    return Check(path.stem, text, f"{FOLDER}/{path.name}")
+    """A reconciliation check; SqlError where its SELECTs are not what one is made of."""
+    file = f"{FOLDER}/{path.name}"
+    check = Check(path.stem, path.read_text(encoding="utf-8", errors="replace"), file)
+    for arm in check.arms:
+        read_by(arm, file)
+    return check
 
 
 def _deployments(path: Path) -> dict[str, dict[str, Any]]:

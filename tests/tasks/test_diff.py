@@ -19,7 +19,7 @@ from expectations.rules import Rule
 from tasks.diff.compare import compare
 from tasks.diff.markdown import LONGEST, MARKER, markdown
 from tasks.diff.model import Change, Diff, Level, TableDiff
-from tasks.diff.revision import Revision
+from tasks.diff.revision import Revision, read_folders
 from tasks.diff.rule_changes import is_stricter
 from tasks.diff.version import advice
 
@@ -44,8 +44,7 @@ def diff(tmp_path: Path) -> Told:
     """The difference of two trees."""
 
     def told(old: Tree, new: Tree) -> Diff:
-        sides = [Revision.read(tree.write(tmp_path / name), name) for name, tree in (("old", old), ("new", new))]
-        return compare(*sides)
+        return compare(*read_folders((old.write(tmp_path / "old"), "old"), (new.write(tmp_path / "new"), "new")))
 
     return told
 
@@ -71,8 +70,8 @@ def test_a_tree_and_itself_do_not_differ(diff: Told) -> None:
 
 
 def test_the_repository_and_itself_do_not_differ() -> None:
-    here = Revision.read(REPOSITORY, "here")
-    found = compare(here, here)
+    here, again = read_folders((REPOSITORY, "here"), (REPOSITORY, "again"))
+    found = compare(here, again)
     assert found.is_empty
     assert found.faults == ()
     assert len(here.registry) > 60
@@ -102,7 +101,9 @@ def test_columns_that_come_are_additive_and_those_that_go_breaking(
     new = [*old, *(lines[name] for name in came if name not in kept)]
     root = tmp_path_factory.mktemp("trees")
     sides = [
-        Revision.read(Tree().with_contract("clean.orders", "\n".join(columns)).write(root / name), name)
+        Revision.read(
+            Tree().with_contract("clean.orders", "\n".join(columns)).write(root / name), name, lambda file: False
+        )
         for name, columns in (("old", old), ("new", new))
     ]
     there, back = compare(*sides), compare(*reversed(sides))
@@ -431,9 +432,15 @@ def test_test_cases_checks_and_deployments_are_named(diff: Told) -> None:
 # What cannot be read
 
 
+NO_NAME = SHOP.files["contracts/core/fact.yaml"].replace("name: net", "name: 7")
+NO_RULE = SHOP.with_contract("core.fact", FACT, quality=({"id": "a", "customProperties": None},)).files[
+    "contracts/core/fact.yaml"
+]
+
+
 @pytest.mark.parametrize("side", ["old", "new"])
 @pytest.mark.parametrize(
-    "text", ["a: [", "", "id: core.fact", "id: nowhere.fact\nschema: []", "\x00", "- 1"], ids=range(6)
+    "text", ["a: [", "", "id: core.fact", "id: nowhere.fact\nschema: []", "\x00", "- 1", NO_NAME, NO_RULE], ids=range(8)
 )
 def test_a_broken_contract_is_told_and_the_rest_is_compared(diff: Told, side: str, text: str) -> None:
     broken = SHOP.with_file("contracts/core/fact.yaml", text)
@@ -456,6 +463,30 @@ def test_a_broken_select_is_told_and_the_rest_is_compared(diff: Told, text: str)
     found = diff(SHOP, new)
     assert any(f.side == "head" and "sql/core/fact.sql" in f.text for f in found.faults)
     assert [str(t.table) for t in found.tables] == ["clean.orders"]
+
+
+@pytest.mark.parametrize("text", ["SELECT 1", "SELECT", "SELECT {} FROM nowhere.y", "SELECT {} FROM core.Fact"])
+def test_a_broken_check_is_told_and_the_rest_is_compared(diff: Told, text: str) -> None:
+    columns = "TRUE AS is_expected, day AS reconciliation_date, 'INR' AS currency_code, a AS record_id, 1 AS amount"
+    file = "sql/reconciliation/totals.sql"
+    new = SHOP.with_contract("clean.orders", ORDERS + "\nplace varchar(8)")
+    found = diff(SHOP, new.with_file(file, text.format(f"{columns}, 1 AS row_count")))
+    assert any(f.side == "head" and file in f.text for f in found.faults) or text.endswith("core.Fact")
+    assert [str(t.table) for t in found.tables] == ["clean.orders"]
+
+
+def test_a_contract_that_is_broken_on_both_sides_is_told(diff: Told) -> None:
+    broken = SHOP.with_file("contracts/core/fact.yaml", NO_RULE)
+    changed = broken.with_contract("clean.orders", ORDERS + "\nplace varchar(8)")
+    found = diff(broken, changed)
+    assert {f.side for f in found.faults} == {"base", "head"}
+    assert all("contracts/core/fact.yaml" in f.text for f in found.faults)
+    assert [str(t.table) for t in found.tables] == ["clean.orders"]
+
+
+def test_a_union_that_is_short_of_a_column_is_compared(diff: Told) -> None:
+    text = "SELECT order_id, amount AS net, state FROM clean.orders UNION ALL SELECT order_id, amount FROM clean.orders"
+    assert only(diff(SHOP, SHOP.with_select("core.fact", text))).sql is not None
 
 
 # Versions
