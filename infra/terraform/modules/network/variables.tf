@@ -41,7 +41,7 @@ variable "cidr" {
 
 variable "az_count" {
   type        = number
-  description = "Availability zones to use."
+  description = "Availability zones to use: a and b of the region, or a, b and c."
   default     = 3
 
   validation {

@@ -21,12 +21,6 @@ mock_data "aws_region" {
   }
 }
 
-mock_data "aws_availability_zones" {
-  defaults = {
-    names = ["ap-south-1a", "ap-south-1b", "ap-south-1c"]
-  }
-}
-
 mock_data "aws_iam_policy_document" {
   defaults = {
     json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
