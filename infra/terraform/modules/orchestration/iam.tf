@@ -260,15 +260,10 @@ data "aws_iam_policy_document" "worker" {
   }
 
   statement {
+    # Without it S3 says "access denied" of what is not there; with a condition on the prefix, it says so too.
     sid       = "ListAlerts"
     actions   = ["s3:ListBucket"]
     resources = [var.buckets["artifacts"].arn]
-
-    condition {
-      test     = "StringLike"
-      variable = "s3:prefix"
-      values   = ["alerts/*"]
-    }
   }
 }
 
