@@ -36,5 +36,6 @@ KNOWN = (
         "warehouse", "aws_redshift_cluster", "master_password_secret_kms_key_id", "moto makes no secret of a password"
     ),
     Drift("warehouse", "aws_redshift_snapshot_copy_grant", "tags_all", "moto tells no tags of grants"),
+    Drift("orchestration", "aws_ecs_service", "availability_zone_rebalancing", "moto has no such setting"),
     Drift("cost", "aws_budgets_budget", "tags_all", "moto keeps no tags of budgets"),
 )

@@ -439,6 +439,16 @@ def _rule_with_prefix_list(self: SecurityGroupRule, *arguments: Any, **named: An
         self.__dict__["_prefix_list_description"] = given.get("Description")
 
 
+_told_attributes = Queue.attributes.fget
+
+
+def _attributes_as_sent(self: Queue) -> dict[str, Any]:
+    told = dict(_told_attributes(self))
+    if told.get("RedrivePolicy"):
+        told["RedrivePolicy"] = json.dumps(json.loads(told["RedrivePolicy"]), separators=(",", ":"))
+    return {name: value for name, value in told.items() if name != "RedriveAllowPolicy" or value}
+
+
 def _logs_may_be_written(target_bucket: FakeBucket, target_prefix: str | None) -> bool:
     wanted = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}x"
     for statement in json.loads(target_bucket.policy or b'{"Statement": []}')["Statement"]:
@@ -461,6 +471,7 @@ _PATHS = (r"{0}/restore-testing/plans/?$", r"{0}/restore-testing/plans/(?P<rest>
 
 MENDS = (
     Mend(Queue, "BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"], "taken, but not told again"),
+    Mend(Queue, "attributes", property(_attributes_as_sent), "redrive policies: other white space; told when empty"),
     Mend(Queue, "redrive_allow_policy", None, "what is told of a queue that was given none"),
     Mend(Cluster, "cluster_availability_status", "Available", "missing; Terraform waits for it"),
     Mend(Cluster, "availability_zone_relocation_status", "disabled", "missing; no cluster is read without it"),

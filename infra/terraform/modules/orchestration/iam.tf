@@ -41,9 +41,8 @@ data "aws_iam_policy_document" "task" {
   }
 
   statement {
-    # A version, as the event that began the flow names it.
     sid       = "ReadDeliveries"
-    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    actions   = ["s3:GetObject"]
     resources = ["${var.buckets["raw"].arn}/inbox/*"]
   }
 
