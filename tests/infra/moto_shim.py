@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from moto.awslambda.responses import LambdaResponse
 from moto.backends import get_backend
 from moto.backup import urls as backup_urls
 from moto.backup.responses import BackupResponse
@@ -325,7 +326,13 @@ def _delete_query_definition(given: dict[str, Any], memory: Memory, _: Any) -> d
     return {"success": _things(memory, "queries").pop(given["queryDefinitionId"], None) is not None}
 
 
-# Step Functions.
+# Lambda and Step Functions.
+
+
+def _invoke_dry(given: dict[str, Any], _: Memory, __: Any) -> dict[str, Any]:
+    if given.get("InvocationType") != "DryRun":
+        raise _Fault("ServiceException", "functions are not run here")
+    return {"StatusCode": 204}
 
 
 def _validate_state_machine(given: dict[str, Any], _: Memory, __: Any) -> dict[str, Any]:
@@ -531,5 +538,6 @@ SHIMS = (
         StepFunctionResponse, "ValidateStateMachineDefinition", _validate_state_machine,
         "moto has no such call; the definition is linted by the tests of landing",
     ),
+    Shim(LambdaResponse, "Invoke", _invoke_dry, "moto runs functions in Docker only; the tests of landing run them"),
     Shim(StepFunctionResponse, "ListStateMachineVersions", _no_versions, ABSENT),
 )  # fmt: skip
