@@ -7,13 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    ConnectionError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-)
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 # A request went out, or did not, and no answer came: what it asked for may have been done.
 UNANSWERED: tuple[type[Exception], ...] = (HTTPClientError, ConnectionError)
@@ -38,29 +32,3 @@ def client(service: str, attempts: int = 8) -> Any:
 def error_code(error: Exception) -> str:
     """What AWS calls an error, for example `ThrottlingException`; empty where it is none of AWS's."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
-
-
-# Answers of AWS that another try may not get; their HTTP status alone does not say so.
-_BUSY = {
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "RequestTimeTooSkewed",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "KMSThrottlingException",
-    "InternalError",
-    "ServiceUnavailable",
-}
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether a request may go through when it is made again: AWS was busy or failed itself, or did not answer."""
-    if isinstance(error, (*UNANSWERED, IncompleteReadError, FlexibleChecksumError)):
-        return True
-    if not isinstance(error, ClientError):
-        return False
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return status >= 500 or status == 429 or error_code(error) in _BUSY

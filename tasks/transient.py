@@ -12,8 +12,10 @@ _CODES = {
     *("ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Throttling", "ThrottlingException"),
     *("ThrottledException", "TooManyRequestsException", "ConnectTimeoutError", "ConnectionClosedError"),
     *("ConnectionError", "EndpointConnectionError", "HTTPClientError", "IncompleteReadError"),
-    *("ProxyConnectionError", "ReadTimeoutError", "ResponseStreamingError"),
+    *("ProxyConnectionError", "ReadTimeoutError", "ResponseStreamingError", "FlexibleChecksumError"),
+    *("RequestTimeTooSkewed", "KMSThrottlingException"),
 }
+_STATUSES = (429, 500, 502, 503, 504)
 
 
 def is_transient(error: BaseException | None) -> bool:
@@ -25,10 +27,16 @@ def is_transient(error: BaseException | None) -> bool:
         is_passing = getattr(error, "is_transient", None)
         if is_passing is not None:
             return bool(is_passing)
-        if isinstance(error, ConnectionError | TimeoutError) or _code(error) in _CODES:
+        if isinstance(error, ConnectionError | TimeoutError) or _code(error) in _CODES or _status(error) in _STATUSES:
             return True
         error = error.__cause__
     return False
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status of what AWS answered, 0 for anything else: a service may have names of its own for its faults."""
+    response: Any = getattr(error, "response", None)
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
 
 
 def _code(error: BaseException) -> str:

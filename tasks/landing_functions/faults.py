@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tasks.aws import error_code, is_transient
+from tasks.aws import error_code
+from tasks.transient import is_transient
 
 
 class TemporaryFault(RuntimeError):

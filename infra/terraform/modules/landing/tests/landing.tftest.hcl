@@ -99,6 +99,16 @@ run "functions_come_from_the_package_and_are_watched" {
   }
 }
 
+run "the_state_machine_may_call_these_functions_and_no_others" {
+  assert {
+    condition = toset(data.aws_iam_policy_document.state_machine.statement[0].resources) == toset([
+      for function in aws_lambda_function.this :
+      "arn:aws:lambda:ap-south-1:111122223333:function:${function.function_name}"
+    ])
+    error_message = "the names in the policy are not those of the functions"
+  }
+}
+
 run "logs_are_encrypted_kept_for_a_time_and_hold_no_data" {
   assert {
     condition = alltrue([
