@@ -95,7 +95,14 @@ def dw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> I
 
 
 # Files that take minutes: where several processes share the tests, one that begins last would be waited for.
-_LONG = ("test_memory.py", "test_daily_aws.py", "test_secrets.py", "test_smoke.py", "test_run_twice.py")
+_LONG = (
+    "test_memory.py",
+    "test_server.py",
+    "test_daily_aws.py",
+    "test_secrets.py",
+    "test_smoke.py",
+    "test_run_twice.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

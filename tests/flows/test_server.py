@@ -25,7 +25,7 @@ from tasks.s3 import StorageError
 from tasks.settings import Settings
 from tasks.workspace import close_all
 
-PATIENCE = 60
+PATIENCE = 180
 RED = "a,red,1,2026-01-05T08:00:00"
 
 
