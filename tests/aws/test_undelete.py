@@ -36,8 +36,9 @@ def delete(versioned: str) -> Do:
     def do(key: str, hours: float = 0) -> None:
         answer = aws.client("s3").delete_object(Bucket=versioned, Key=key)
         keys = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[versioned].keys
-        (marker,) = [v for v in keys.getlist(key) if v.version_id == answer["VersionId"]]
-        marker.last_modified -= timedelta(hours=hours)
+        # What it hides is older still: moto goes by instants to say which is the latest.
+        for version in keys.getlist(key):
+            version.last_modified -= timedelta(hours=hours + (version.version_id != answer["VersionId"]))
 
     return do
 

@@ -105,20 +105,38 @@ def test_what_was_redriven_after_the_snapshot_is_open_again_and_is_redriven_once
     assert outcome is None
 
 
-def test_what_a_killed_run_had_committed_is_in_the_backup(house: House, tmp_path: Path) -> None:
-    """The log beside the file is taken in, so that a copy of the file alone is whole."""
+def kill_after_a_commit(home: Path) -> None:
+    """Leave a warehouse as a killed process does: what it committed last stands in the log beside the file."""
     script = (
         "import duckdb, os, sys\n"
         "c = duckdb.connect(sys.argv[1])\n"
-        'c.execute("PRAGMA disable_checkpoint_on_shutdown")\n'
-        'c.execute("UPDATE core.colour SET thing_count = 42")\n'
+        "c.execute('PRAGMA disable_checkpoint_on_shutdown')\n"
+        "c.execute('UPDATE core.colour SET thing_count = 42')\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(house.home / "warehouse.duckdb")], check=False)
-    assert (house.home / "warehouse.duckdb.wal").exists()
+    subprocess.run([sys.executable, "-c", script, str(home / "warehouse.duckdb")], check=False)
+    assert (home / "warehouse.duckdb.wal").exists()
+
+
+def test_what_a_killed_run_had_committed_is_in_the_backup(house: House, tmp_path: Path) -> None:
+    kill_after_a_commit(house.home)
     made = back_up(settings_of(house), tmp_path / "backups")
     restore(Settings(home=tmp_path / "new"), made.folder)
     assert query(tmp_path / "new", PROBE).rows() == [("red", 42)]
+
+
+def test_the_log_of_the_warehouse_that_leaves_is_not_replayed_into_the_one_that_comes(
+    house: House, tmp_path: Path
+) -> None:
+    made = back_up(settings_of(house), tmp_path / "backups")
+    kill_after_a_commit(house.home)
+    done = restore(settings_of(house), made.folder, overwrite=True)
+    assert not (house.home / "warehouse.duckdb.wal").exists()
+    assert query(house.home, PROBE).rows() == [("red", 1)]
+    undo(settings_of(house))
+    assert query(house.home, PROBE).rows() == [("red", 42)]
+    assert done.aside is not None
+    assert not done.aside.exists()
 
 
 def test_an_inbox_travels_only_where_it_is_asked_for(house: House, tmp_path: Path) -> None:

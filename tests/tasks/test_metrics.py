@@ -199,13 +199,17 @@ def test_a_computed_table_says_what_its_build_changed(space: Workspace, house: H
     assert of_tables(run(space, 1))["core.colour"]["RowsLoaded"] == 1
 
 
-def test_scores_are_those_that_the_run_recorded_the_lowest_with_a_threshold(space: Workspace) -> None:
+def test_scores_are_those_that_the_run_recorded_the_lowest_with_a_threshold(space: Workspace, house: House) -> None:
+    house.deliver(0, GOOD, GOOD, GREEN)
     found = of_tables(run(space))
     recorded = space.warehouse.native(
         "SELECT table_name, MIN(score)::DOUBLE * 100 FROM audit.quality_score WHERE threshold IS NOT NULL GROUP BY 1",
     )
     assert {table: v["QualityScore"] for table, v in found.items() if "QualityScore" in v} == dict(recorded.iter_rows())
     assert found["clean.things"]["QualityScore"] < 100
+    # A row that came twice counts as a lack of uniqueness, which is only reported.
+    lowest = "SELECT MIN(score)::DOUBLE * 100 FROM audit.quality_score WHERE table_name = 'raw.things'"
+    assert space.warehouse.native(lowest).item() < found["raw.things"]["QualityScore"]
 
 
 def test_freshness_counts_from_the_end_of_the_newest_loaded_day_also_when_nothing_was_loaded(space: Workspace) -> None:
