@@ -327,6 +327,22 @@ def test_an_image_is_not_pushed_where_the_repository_cannot_be_asked(
     assert not any(line.startswith("skopeo") for line in said)
 
 
+def test_an_image_is_built_on_a_base_that_has_a_digest(
+    stand_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(stand_ins, "docker", 'if [ "$2" = imagetools ]; then echo "${DIGEST?}"; [ -n "$DIGEST" ]; fi')
+    build = [str(REPOSITORY / ".ci" / "build-image"), "--load"]
+    monkeypatch.setenv("DIGEST", "sha256:base")
+    subprocess.run(build, check=True, capture_output=True)
+    built = (tmp_path / "said").read_text().splitlines()[-1]
+    (base,) = re.findall(r"ARG PYTHON_IMAGE=(\S+)", (REPOSITORY / "Dockerfile").read_text(encoding="utf-8"))
+    assert f"--build-arg PYTHON_IMAGE={base}@sha256:base " in built
+    assert built.endswith("--load .")
+    monkeypatch.setenv("DIGEST", "")
+    assert subprocess.run(build, check=False, capture_output=True).returncode != 0
+    assert (tmp_path / "said").read_text().splitlines()[-1].startswith("docker buildx imagetools")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The scripts, and an environment without anything of Terraform."""
