@@ -402,6 +402,8 @@ def test_a_wider_column_whose_reader_stayed_narrow_is_told(diff: Told) -> None:
     assert found.narrow == (
         "core.fact.state is varchar(8), and is made from clean.orders.state, which is varchar(20) now",
     )
+    cut = FACT.replace("state varchar(8)", "state varchar(4)")
+    assert diff(SHOP.with_contract("core.fact", cut), wide.with_contract("core.fact", cut)).narrow == ()
     both = wide.with_contract("core.fact", FACT.replace("state varchar(8)", "state varchar(20)"))
     assert [text.partition(" ")[0] for text in diff(SHOP, both).narrow] == ["mart.sales.state"]
 
