@@ -18,6 +18,7 @@ class Drift(NamedTuple):
 
 
 KNOWN = (
+    Drift("landing", "aws_lambda_function", "logging_config", "moto does not tell how a function logs"),
     Drift("lake", "aws_s3_bucket_logging", "target_object_key_format", "moto forgets the format of the logs' keys"),
     Drift(
         "lake", "aws_s3_bucket_notification", "eventbridge", "moto takes the empty EventBridgeConfiguration for none"

@@ -14,7 +14,8 @@ resource "aws_sns_topic" "this" {
 }
 
 resource "aws_secretsmanager_secret" "this" {
-  name = "warehouse-dev-prefect"
+  name                    = "warehouse-dev-prefect"
+  recovery_window_in_days = 0
 }
 
 resource "aws_vpc" "this" {
