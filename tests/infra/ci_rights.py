@@ -33,6 +33,7 @@ _OTHERWISE = {
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
@@ -42,6 +43,8 @@ _OTHERWISE = {
 _READS = re.compile(r":(Describe|Get|Head|List|View)")
 # Needs no right; is asked for only where the provider looks up whose account it is, and may be refused.
 _FREE = {"sts:GetCallerIdentity", "iam:GetUser"}
+# Empties a bucket before it is destroyed, where force_destroy lets it: an administrator's work, never a deploy's.
+_BY_HAND = {"s3:DeleteObjectVersion", "s3:ListBucketVersions"}
 # The landing package, an object: roles.tf (LookAtPackage; DeliverBundleAndPackage).
 _PACKAGE_READ = {"s3:GetObject", "s3:GetObjectTagging"}
 _PACKAGE_WRITE = {"s3:DeleteObject", "s3:PutObject", "s3:PutObjectTagging"}
@@ -71,6 +74,6 @@ def allowed() -> tuple[set[str], set[str]]:
 
 def lacking(calls: set[tuple[str, str]]) -> tuple[list[str], list[str]]:
     """Rights that a plan and a deploy would lack for these calls: those that read, and those that change."""
-    needed = {right(*call) for call in calls} - _FREE
+    needed = {right(*call) for call in calls} - _FREE - _BY_HAND
     plan, deploy = allowed()
     return sorted(n for n in needed - plan if _READS.search(n)), sorted(needed - deploy)
