@@ -31,7 +31,7 @@ _UNNAMEABLE = {
     ],
     "Terraform lists what it made, in a role of CI": [
         "ce:ListCostAllocationTags", "cloudwatch:GetMetricData", "ec2:DescribeAddresses",
-        "ec2:DescribeAddressesAttribute", "ec2:DescribeAvailabilityZones", "ec2:DescribeFlowLogs",
+        "ec2:DescribeAddressesAttribute", "ec2:DescribeFlowLogs",
         "ec2:DescribeInternetGateways", "ec2:DescribeNatGateways", "ec2:DescribeNetworkAcls",
         "ec2:DescribePrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeVpcs", "events:ListRules",
         "iam:ListOpenIDConnectProviders", "kms:ListAliases", "redshift:DescribeClusterParameterGroups",
@@ -44,7 +44,7 @@ _UNNAMEABLE = {
         "ce:UpdateCostAllocationTagsStatus", "ecs:DeregisterTaskDefinition", "glue:CreateCrawler",
         "glue:CreateSecurityConfiguration", "glue:DeleteSecurityConfiguration", "kms:CreateKey",
         "logs:DeleteResourcePolicy", "redshift:CreateScheduledAction", "redshift:DeleteScheduledAction",
-        "redshift:ModifyClusterMaintenance", "redshift:ModifyScheduledAction", "sns:SetSubscriptionAttributes",
+        "redshift:ModifyScheduledAction", "sns:SetSubscriptionAttributes",
         "sns:Unsubscribe", "states:ValidateStateMachineDefinition",
     ],
 }  # fmt: skip

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import known_drift
+import moto_shim
 import pytest
 import terraform
+from moto.core.utils import get_service_model
 from terraform import Root, TerraformError
 
 _ROOT = """\
@@ -93,3 +96,34 @@ def test_a_configuration_that_is_not_there_is_left_out(monkeypatch: pytest.Monke
     assert not {"AWS_PROFILE", "TF_CLI_CONFIG_FILE"} & terraform.process_environment().keys()
     (tmp_path / "none.tfrc").touch()
     assert terraform.process_environment()["TF_CLI_CONFIG_FILE"] == os.environ["TF_CLI_CONFIG_FILE"]
+
+
+def test_a_missing_or_old_terraform_is_told_with_where_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert terraform.missing() is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Terraform is not installed" in str(terraform.missing())
+    old = tmp_path / "terraform"
+    old.write_text('#!/bin/sh\necho \'{"terraform_version": "1.8.5"}\'\n')
+    old.chmod(0o755)
+    said = str(terraform.missing())
+    assert said.startswith("Terraform 1.8.5 is too old")
+    assert "https://developer.hashicorp.com/terraform/install" in said
+
+
+def test_every_shim_and_mend_has_its_reason_and_answers_a_call_of_aws() -> None:
+    assert all(len(entry.why.split()) >= 3 for entry in (*moto_shim.SHIMS, *moto_shim.MENDS))
+    assert len({(shim.owner, shim.call) for shim in moto_shim.SHIMS}) == len(moto_shim.SHIMS), "one call, one shim"
+    for shim in moto_shim.SHIMS:
+        service = get_service_model(shim.owner().boto3_service_name)
+        assert shim.call in service.operation_names, f"{shim.call} is no call of {service.service_name}"
+        if shim.why == moto_shim.ABSENT:
+            assert not hasattr(shim.owner, shim.method), f"moto has {shim.call} by now: remove the shim"
+
+
+def test_every_known_drift_has_a_module_and_a_reason() -> None:
+    for drift in known_drift.KNOWN:
+        assert drift.module in terraform.modules()
+        assert len(drift.reason.split()) >= 3
+    assert len({drift[:3] for drift in known_drift.KNOWN}) == len(known_drift.KNOWN)
