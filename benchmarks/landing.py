@@ -122,7 +122,7 @@ def check(package: Path, beside: Path, work: Path, environment: Mapping[str, str
     function = Function("tasks.landing_functions.check.handler", package, beside, sys.executable, environment, log)
     try:
         function.invoke(_events()["check"]())
-        answer = function.invoke(event)
+        answer = function.invoke(event, patience=1800)
         if not answer.ok:
             raise SystemExit(f"check: {answer.body}")
         peak = function.peak_mib()

@@ -25,6 +25,10 @@ _WIRES_OTHERS = {"platform"}
 # What parliament says that is so, and meant: (module, issue).
 _MEANT = {
     ("ci", "RESOURCE_POLICY_PRIVILEGE_ESCALATION"): "who applies Terraform writes bucket policies; reviewers let it in",
+    (
+        "landing",
+        "UNKNOWN_CONDITION_FOR_ACTION",
+    ): "AWS puts lambda:SourceFunctionArn on each request of a function's code",
 }
 
 

@@ -79,7 +79,7 @@ class Function:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def invoke(self, event: Any) -> Answer:
+    def invoke(self, event: Any, patience: float = _PATIENCE) -> Answer:
         """Hand an event to the function, which is started if it is not warm."""
         with self._lock:
             started = time.perf_counter()
@@ -87,7 +87,7 @@ class Function:
                 self._start()
             self._events.put((uuid.uuid4().hex, json.dumps(event)))
             try:
-                answer = self._answers.get(timeout=_PATIENCE)
+                answer = self._answers.get(timeout=patience)
             except queue.Empty:
                 raise AssertionError(f"no answer: {self.logs.read_text()[-3000:]}") from None
             return answer._replace(seconds=time.perf_counter() - started)

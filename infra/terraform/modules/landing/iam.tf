@@ -5,6 +5,8 @@ locals {
     key => "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-landing-${key}"
   }
 
+  ec2 = "arn:${local.partition}:ec2:${local.region}:${local.account}"
+
   # What each function is there for; what all of them need is added below.
   work = {
     check  = data.aws_iam_policy_document.check.json
@@ -74,8 +76,7 @@ data "aws_iam_policy_document" "function" {
     resources = ["*"]
   }
 
-  # Lambda makes the interfaces with this role. Describing takes no resource; deleting takes any of the account's
-  # (AWS, "Giving Lambda functions access to resources in an Amazon VPC").
+  # Lambda makes the interfaces with this role. AWS knows no resource for describing.
   statement {
     sid       = "SeeInterfaces"
     actions   = ["ec2:DescribeNetworkInterfaces"]
@@ -88,10 +89,14 @@ data "aws_iam_policy_document" "function" {
       "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
       "ec2:UnassignPrivateIpAddresses",
     ]
-    resources = ["arn:${local.partition}:ec2:${local.region}:${local.account}:*/*"]
+    # Deleting needs all of the account's (AWS, "Giving Lambda functions access to resources in an Amazon VPC").
+    resources = concat(
+      ["${local.ec2}:network-interface/*", "${local.ec2}:security-group/${var.security_group_id}"],
+      [for subnet in var.subnet_ids : "${local.ec2}:subnet/${subnet}"],
+    )
   }
 
-  # The rights on interfaces are Lambda's, not those of the code that runs in it.
+  # The rights on interfaces are Lambda's, not those of the code that runs in it: AWS puts this key on each of its requests.
   statement {
     sid    = "NoInterfacesForTheCode"
     effect = "Deny"
