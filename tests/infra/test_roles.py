@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import enforcement
 import known_drift
 import pytest
@@ -95,7 +96,9 @@ def settings(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
     monkeypatch.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it was made with
     aws.client.cache_clear()
+    assert f"warehouse-{_ENVIRONMENT}-task/flow" in aws.client("sts").get_caller_identity()["Arn"]
     yield Settings()
     aws.client.cache_clear()
 
@@ -131,7 +134,7 @@ def test_a_flow_run_may_start_its_glue_job(platform: Platform, settings: Setting
         is_done=lambda: True, sleep=lambda seconds: None,
     )  # fmt: skip
     assert platform.granted(runs.finish) == []
-    job = aws.client("glue")
+    job = platform.role("task")("glue")
     assert platform.granted(lambda: job.batch_stop_job_run(JobName=settings.glue_job, JobRunIds=["jr_1"])) == []
 
 
@@ -196,7 +199,8 @@ WORK = {
     "landing-events": [_EXECUTION],
     "execution": [_SECRET],
     "worker": [
-        ("sqs", "receive_message", {"QueueUrl": "observer"}), _PUBLISH, _put("artifacts", "alerts/a.json"),
+        ("sqs", "receive_message", {"QueueUrl": "observer", "WaitTimeSeconds": 0}), _PUBLISH,
+        _put("artifacts", "alerts/a.json"),
         _get("artifacts", "alerts/a.json"), _list("artifacts", "alerts/"),
     ],
 }  # fmt: skip
@@ -239,7 +243,7 @@ FORBIDDEN = {
     "execution": [_get("clean", "clean/orders/rows.parquet"), _PUBLISH, _NEW_ROLE],
     "worker": [
         _get("clean", "clean/orders/rows.parquet"), _put("artifacts", "bundle/glue_job.py"), _SECRET, _JOB, _NEW_ROLE,
-        _get("raw", "inbox/2026-01-01/orders.csv"), _list("artifacts", "glue/"),
+        _get("raw", "inbox/2026-01-01/orders.csv"), _get("artifacts", "glue/curated.web_sessions/r/p/plan.json"),
         ("redshift", "get_cluster_credentials_with_iam", {"ClusterIdentifier": "warehouse-dev", "DbName": "warehouse"}),
     ],
 }  # fmt: skip
