@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from xml.sax.saxutils import unescape
 
 import boto3
 import pytest
@@ -230,6 +231,12 @@ def _of_s3(response: Any, action: str, resource: str) -> Iterator[Need]:
     verb = action.partition(":")[2]
     if verb == "ListBucket":
         context.setdefault("s3:prefix", "")
+    if response.method == "POST" and "delete" in query:  # several objects, each of which is asked for
+        keys = re.findall(r"<Key>(.*?)</Key>", response.normalized_request.data.decode(), re.DOTALL)
+        assert keys, "what is to be deleted is not understood"
+        for key in keys:
+            yield Need("s3:DeleteObject", f"{resource}/{unescape(key)}")
+        return
     yield Need(f"s3:{renamed.get(verb, verb)}", resource, context)
     account, bucket = response.current_account, resource.split(":::")[1].partition("/")[0]
     region = response.region

@@ -94,3 +94,11 @@ def test_the_local_aws_refuses_what_the_policy_does_not_grant(empty_aws: str, cl
             assert [(need.action, need.resource) for need in refused] == ([needed] if needed else [])
         allow(*statements, {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key})
         assert as_role("s3").get_object(Bucket="lake", Key="clean/a")["Body"].read() == b"1"
+        allow({"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::lake/clean/a"})
+        refused.clear()
+        as_role("s3").delete_objects(Bucket="lake", Delete={"Objects": [{"Key": "clean/a"}]})
+        assert not refused
+        both = {"Objects": [{"Key": "clean/a"}, {"Key": "clean/b"}]}
+        answer = as_role("s3").delete_objects(Bucket="lake", Delete=both)
+        assert {error["Code"] for error in answer["Errors"]} == {"AccessDenied"}
+        assert [need.resource for need in refused] == ["arn:aws:s3:::lake/clean/b"]
