@@ -47,6 +47,13 @@ data "aws_iam_policy_document" "s3_endpoint" {
       type        = "*"
       identifiers = ["*"]
     }
+
+    # ECR signs addresses of layers in its own name, so the account of the caller cannot be asked for.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceVpc"
+      values   = [aws_vpc.this.id]
+    }
   }
 }
 
