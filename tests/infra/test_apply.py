@@ -97,6 +97,9 @@ def _is_gone(arn: str, client: Callable[..., Any]) -> bool:
     """Whether what still has tags is none the less deleted, for those that AWS goes on to tell of for a while."""
     if ":kms:" in arn:  # deleted after a waiting time, which Terraform does not wait for
         return True
+    if ":natgateway/" in arn:
+        gateways = client("ec2").describe_nat_gateways(NatGatewayIds=[arn.rpartition("/")[2]])["NatGateways"]
+        return all(each["State"] == "deleted" for each in gateways)
     if ":cluster/" in arn:
         found = client("ecs").describe_clusters(clusters=[arn])["clusters"]
     elif ":service/" in arn:
