@@ -18,6 +18,7 @@ import linters
 import policies
 import pytest
 import terraform
+from botocore.exceptions import ClientError
 from policies import Rendered
 from terraform import Root
 
@@ -100,6 +101,14 @@ def _is_gone(arn: str, client: Callable[..., Any]) -> bool:
     if ":natgateway/" in arn:
         gateways = client("ec2").describe_nat_gateways(NatGatewayIds=[arn.rpartition("/")[2]])["NatGateways"]
         return all(each["State"] == "deleted" for each in gateways)
+    if ":glue:" in arn:  # moto keeps the tags
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        key = "JobName" if kind == "job" else "Name"
+        try:
+            getattr(client("glue"), f"get_{kind}")(**{key: name})
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "EntityNotFoundException"
+        return False
     if ":cluster/" in arn:
         found = client("ecs").describe_clusters(clusters=[arn])["clusters"]
     elif ":service/" in arn:
