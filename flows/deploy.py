@@ -24,7 +24,9 @@ from prefect.exceptions import ObjectNotFound
 POOL = "warehouse"
 # How many runs of a queue are under way at once: the warehouse lets one write.
 QUEUES = {"default": 1, "read": 4}
-PLACEHOLDERS = {"DW_VERSION"}
+# Which of Terraform's `schedules` fills a placeholder of prefect.yaml.
+CRONS = {f"DW_CRON_{name.upper()}": name for name in ("daily", "maintenance", "quality_report")}
+PLACEHOLDERS = {"DW_VERSION", *CRONS}
 
 _KNOWN = {
     "": {"name", "prefect-version", "pull", "definitions", "deployments"},
@@ -144,7 +146,9 @@ def deploy(root: Path, outputs: Mapping[str, Any], version: str) -> Iterator[str
     """
     if wrong := faults(root):
         raise NotDeployable(wrong)
-    template = job_template(root, outputs)
+    template, schedules = job_template(root, outputs), outputs.get("schedules") or {}
+    if missing := set(CRONS.values()) - schedules.keys():
+        raise NotDeployable([f"the work pool's outputs do not say schedules.{name}" for name in sorted(missing)])
     with get_client(sync_client=True) as client:
         pool = WorkPoolCreate(name=POOL, type="ecs", description="Flow runs on Fargate", base_job_template=template)
         client.create_work_pool(pool, overwrite=True)
@@ -152,7 +156,7 @@ def deploy(root: Path, outputs: Mapping[str, Any], version: str) -> Iterator[str
         for name, limit in QUEUES.items():
             _queue(client, name, limit)
             yield f"queue {name}: {limit} at a time"
-        _prefect_deploy(root, version)
+        _prefect_deploy(root, {"DW_VERSION": version, **{key: schedules[name] for key, name in CRONS.items()}})
         yield f"deployments of prefect.yaml, version {version}"
         for automation in read_automations(root):
             yield f"automation {automation['name']}: {apply_automation(client, automation)}"
@@ -178,9 +182,9 @@ def apply_automation(client: SyncPrefectClient, definition: Mapping[str, Any]) -
     return "as defined"
 
 
-def _prefect_deploy(root: Path, version: str) -> None:
+def _prefect_deploy(root: Path, placeholders: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    environment = {**os.environ, "DW_VERSION": version}
+    environment = {**os.environ, **placeholders}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"prefect deploy failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

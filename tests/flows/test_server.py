@@ -74,6 +74,7 @@ def outputs(**more: Any) -> dict[str, Any]:
         "memory": 8192,
         "ephemeral_storage_gib": 60,
         "environment": {"DW_MODE": "aws", "DW_DEPLOYMENT": "test"},
+        "schedules": {"daily": "5 1 * * *", "maintenance": "5 2 * * 6", "quality_report": "5 3 * * 2"},
         **more,
     }
 
@@ -130,7 +131,8 @@ def test_every_deployment_stands_as_the_file_says(deployed: list[str], client: A
         }
         assert made.pull_steps == [{"prefect.deployments.steps.set_working_directory": {"directory": "/app"}}]
         schedules = [(s.schedule.cron, s.schedule.timezone, s.active) for s in made.schedules]
-        assert schedules == [(s["cron"], s["timezone"], s["active"]) for s in wanted["schedules"]]
+        crons = {f"{{{{ $DW_CRON_{name.upper()} }}}}": cron for name, cron in outputs()["schedules"].items()}
+        assert schedules == [(crons[s["cron"]], s["timezone"], s["active"]) for s in wanted["schedules"]]
 
 
 def test_deploying_again_leaves_one_of_each(deployed: list[str], client: Any) -> None:

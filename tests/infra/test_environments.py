@@ -32,6 +32,15 @@ def test_no_two_share_their_addresses() -> None:
     assert len(set(cidrs)) == len(cidrs)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if _VALUES[name]["warehouse"]["office_hours"]])
+def test_no_flow_begins_while_the_cluster_is_paused(name: str) -> None:
+    for flow, cron in _VALUES[name]["schedules"].items():
+        _minute, hour, *_rest, weekdays = cron.split()
+        # Modules' office hours: 08:00 to 20:00 in Kolkata, Monday to Friday. An hour is left to work in.
+        assert 8 < int(hour) < 19, flow
+        assert set(range(int(weekdays[0]), int(weekdays[-1]) + 1)) <= {1, 2, 3, 4, 5}, flow
+
+
 def test_prod_is_protected_copied_and_awake() -> None:
     prod = _VALUES["prod"]
     assert prod["protected"]

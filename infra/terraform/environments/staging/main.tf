@@ -17,6 +17,7 @@ module "platform" {
   flow_run           = local.values.flow_run
   workers            = var.first_apply ? 0 : local.values.workers
   replication        = local.values.replication
+  schedules          = local.values.schedules
   backup_days        = local.values.backup_days
   backup_lock_days   = local.values.backup_lock_days
   log_days           = local.values.log_days

@@ -116,5 +116,6 @@ output "work_pool" {
     memory                = var.task_memory
     ephemeral_storage_gib = var.ephemeral_storage_gib
     environment           = local.run_environment
+    schedules             = var.schedules
   }
 }

@@ -222,3 +222,17 @@ variable "force_destroy" {
     error_message = "force_destroy is not for prod."
   }
 }
+
+variable "schedules" {
+  type = object({
+    daily          = string
+    maintenance    = string
+    quality_report = string
+  })
+  description = "When flows begin: cron, on the clock of Asia/Kolkata (prefect.yaml). While the cluster is paused they can only fail."
+
+  validation {
+    condition     = alltrue([for cron in values(var.schedules) : can(regex("^([0-9*/,-]+ ){4}[0-9*/,-]+$", cron))])
+    error_message = "schedules: cron with five fields, for example 30 2 * * *."
+  }
+}

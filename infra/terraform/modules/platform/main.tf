@@ -93,6 +93,7 @@ module "orchestration" {
   task_memory              = var.flow_run.memory_mib
   ephemeral_storage_gib    = var.flow_run.disk_gib
   worker_count             = var.workers
+  schedules                = var.schedules
   log_retention_days       = var.log_days
   force_destroy            = !var.protected
 }

@@ -247,3 +247,17 @@ variable "activate_cost_tags" {
   type        = bool
   description = "Whether cost allocation tags are switched on here: in one environment of the paying account."
 }
+
+variable "schedules" {
+  type = object({
+    daily          = string
+    maintenance    = string
+    quality_report = string
+  })
+  description = "When flows begin: cron, on the clock of Asia/Kolkata (prefect.yaml). While the cluster is paused they can only fail."
+
+  validation {
+    condition     = alltrue([for cron in values(var.schedules) : can(regex("^([0-9*/,-]+ ){4}[0-9*/,-]+$", cron))])
+    error_message = "schedules: cron with five fields, for example 30 2 * * *."
+  }
+}

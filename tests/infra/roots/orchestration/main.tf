@@ -52,5 +52,6 @@ module "orchestration" {
   task_memory              = 4096
   ephemeral_storage_gib    = 21
   log_retention_days       = 7
+  schedules                = { daily = "30 2 * * *", maintenance = "30 5 * * 0", quality_report = "0 8 * * 1" }
   force_destroy            = true
 }

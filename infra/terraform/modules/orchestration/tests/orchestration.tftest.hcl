@@ -28,6 +28,7 @@ variables {
   task_memory           = 8192
   ephemeral_storage_gib = 50
   log_retention_days    = 30
+  schedules             = { daily = "30 2 * * *", maintenance = "30 5 * * 0", quality_report = "0 8 * * 1" }
 }
 
 run "images_cannot_change_under_their_tag" {

@@ -20,6 +20,7 @@ variables {
   glue                 = { worker_type = "G.1X", workers = 2 }
   flow_run             = { cpu = 2048, memory_mib = 8192, disk_gib = 100 }
   workers              = 1
+  schedules            = { daily = "30 2 * * *", maintenance = "30 5 * * 0", quality_report = "0 8 * * 1" }
   replication          = false
   backup_days          = 14
   log_days             = 90
