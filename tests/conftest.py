@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import shutil
@@ -121,6 +122,8 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 def pytest_unconfigure() -> None:
     """End the process here: else DuckDB 2.0's binding lists, below the summary, what is still referenced."""
     if _ended and "duckdb" in sys.modules:
+        # What a normal end would do: else Prefect's server stays, and keeps half a core busy.
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_ended[0])
