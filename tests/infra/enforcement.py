@@ -232,10 +232,12 @@ def _of_s3(response: Any, action: str, resource: str) -> Iterator[Need]:
     if verb == "ListBucket":
         context.setdefault("s3:prefix", "")
     if response.method == "POST" and "delete" in query:  # several objects, each of which is asked for
-        keys = re.findall(r"<Key>(.*?)</Key>", response.normalized_request.data.decode(), re.DOTALL)
-        assert keys, "what is to be deleted is not understood"
+        text = response.body.decode() if isinstance(response.body, bytes) else str(response.body)
+        keys = re.findall(r"<Key>(.*?)</Key>", text, re.DOTALL)
+        assert keys, f"what is to be deleted is not understood: {text[:200]!r}"
+        verb = "DeleteObjectVersion" if "<VersionId>" in text else "DeleteObject"
         for key in keys:
-            yield Need("s3:DeleteObject", f"{resource}/{unescape(key)}")
+            yield Need(f"s3:{verb}", f"{resource}/{unescape(key)}")
         return
     yield Need(f"s3:{renamed.get(verb, verb)}", resource, context)
     account, bucket = response.current_account, resource.split(":::")[1].partition("/")[0]

@@ -17,8 +17,8 @@ import known_drift
 import linters
 import policies
 import pytest
+import remains
 import terraform
-from botocore.exceptions import ClientError
 from policies import Rendered
 from terraform import Root
 
@@ -94,39 +94,11 @@ def test_parliament_finds_nothing_in_its_policies(applied: Applied, tmp_path: Pa
         assert not not_said, f"no longer said, remove it: {not_said}"
 
 
-def _is_gone(arn: str, client: Callable[..., Any]) -> bool:
-    """Whether what still has tags is none the less deleted, for those that AWS goes on to tell of for a while."""
-    if ":kms:" in arn:  # deleted after a waiting time, which Terraform does not wait for
-        return True
-    if ":natgateway/" in arn:
-        gateways = client("ec2").describe_nat_gateways(NatGatewayIds=[arn.rpartition("/")[2]])["NatGateways"]
-        return all(each["State"] == "deleted" for each in gateways)
-    if ":glue:" in arn:  # moto keeps the tags
-        kind, _, name = arn.rpartition(":")[2].partition("/")
-        key = "JobName" if kind == "job" else "Name"
-        try:
-            getattr(client("glue"), f"get_{kind}")(**{key: name})
-        except ClientError as error:
-            return error.response["Error"]["Code"] == "EntityNotFoundException"
-        return False
-    if ":cluster/" in arn:
-        found = client("ecs").describe_clusters(clusters=[arn])["clusters"]
-    elif ":service/" in arn:
-        found = client("ecs").describe_services(cluster=arn.split("/")[1], services=[arn])["services"]
-    elif ":task-definition/" in arn:
-        found = [client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]]
-    else:
-        return False
-    return all(each["status"] == "INACTIVE" for each in found)
-
-
 def test_destroying_it_leaves_nothing(applied: Applied, client: Callable[..., Any]) -> None:
     applied.root.destroy()
     assert applied.root.resources() == []
-    left = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "ManagedBy", "Values": ["terraform"]}])
-    remaining = [found["ResourceARN"] for found in left["ResourceTagMappingList"]]
-    remaining = [arn for arn in remaining if not _is_gone(arn, client)]
-    assert remaining == [], json.dumps(remaining, indent=1)
+    left = remains.standing(client)
+    assert left == [], json.dumps(left, indent=1)
 
 
 def test_ci_may_do_what_terraform_did(applied: Applied) -> None:

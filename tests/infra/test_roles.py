@@ -15,6 +15,7 @@ import boto3
 import enforcement
 import known_drift
 import pytest
+import remains
 import terraform
 from botocore.exceptions import ClientError
 from enforcement import Need
@@ -341,7 +342,4 @@ def test_a_second_apply_of_the_environment_would_change_nothing(platform: Platfo
 def test_destroying_the_environment_leaves_nothing(platform: Platform, session_client: Callable[..., Any]) -> None:
     platform.root.destroy()
     assert platform.root.resources() == []
-    ours = {"Key": "Project", "Values": ["warehouse"]}
-    left = session_client("resourcegroupstaggingapi").get_resources(TagFilters=[ours])["ResourceTagMappingList"]
-    # A key is deleted after a waiting time, which Terraform does not wait for.
-    assert [found["ResourceARN"] for found in left if ":kms:" not in found["ResourceARN"]] == []
+    assert remains.standing(session_client) == []
