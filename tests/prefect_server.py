@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -48,6 +49,17 @@ def serve(home: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def ask(method: str, url: str, body: object) -> Any:
+    """The answer of a server that is asked again while it is busy: on SQLite two writes at one time are a 503."""
+    with httpx.Client(timeout=60) as client:
+        for _ in range(20):
+            answer = client.request(method, url, json=body)
+            if answer.status_code != 503:
+                break
+            time.sleep(0.5)
+        return answer.raise_for_status().json()
 
 
 def _wait(process: subprocess.Popen[bytes], api: str, home: Path) -> None:

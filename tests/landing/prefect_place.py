@@ -10,35 +10,31 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
+from prefect_server import ask
 
 
 def make_deployment(api: str) -> str:
     """Make flow and deployment `ingest`, as `prefect deploy` would; its id."""
-    with httpx.Client(timeout=60) as client:
-        flow = client.post(f"{api}/flows/", json={"name": "ingest"}).raise_for_status().json()["id"]
-        schema = {
-            "type": "object",
-            "properties": {name: {"type": "string"} for name in ("source", "key", "version")},
-            "required": ["key"],
-        }
-        body = {
-            "name": "ingest",
-            "flow_id": flow,
-            "entrypoint": "flows/ingest.py:ingest_file",
-            "parameter_openapi_schema": schema,
-            "enforce_parameter_schema": True,
-            "parameters": {"source": "shop"},
-        }
-        made = client.post(f"{api}/deployments/", json=body).raise_for_status()
-        return str(made.json()["id"])
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("source", "key", "version")},
+        "required": ["key"],
+    }
+    body = {
+        "name": "ingest",
+        "flow_id": ask("POST", f"{api}/flows/", {"name": "ingest"})["id"],
+        "entrypoint": "flows/ingest.py:ingest_file",
+        "parameter_openapi_schema": schema,
+        "enforce_parameter_schema": True,
+        "parameters": {"source": "shop"},
+    }
+    return str(ask("POST", f"{api}/deployments/", body)["id"])
 
 
 def flow_runs(api: str) -> list[dict[str, Any]]:
     """Every flow run that the server knows."""
-    with httpx.Client(timeout=60) as client:
-        found: list[dict[str, Any]] = client.post(f"{api}/flow_runs/filter", json={}).raise_for_status().json()
-        return found
+    found: list[dict[str, Any]] = ask("POST", f"{api}/flow_runs/filter", {})
+    return found
 
 
 @dataclass
