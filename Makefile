@@ -42,10 +42,11 @@ lint: .venv/ready-test ## The checks of pre-commit: style, types, import layers,
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/dw check
 
-format: .venv/ready-test ## Format the code and write the generated suites anew
+format: .venv/ready-test ## Format the code; write the generated suites and docs/reference/ anew
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/dw check --write
+	$(BIN)/python -m flows.reference
 
 lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade -o requirements.lock --no-header --no-annotate --quiet

@@ -18,53 +18,74 @@ from contracts.source import ContractError
 from expectations.written_kinds import written_kind
 
 Kind = Literal[
-    # of one row: `verdict: quarantine` may move the row aside
-    "not_null",  # columns: 1
-    "parses_as",  # columns: 1; logical, formats: text that reads as a value of that logical type
-    "in_set",  # columns: 1; values
-    "matches",  # columns: 1; pattern (found anywhere in the text, as GX and SQL `~` do; anchor it yourself)
-    "between",  # columns: 1; min, max, min_exclusive, max_exclusive; of text also logical, formats: compared as read
-    "length",  # columns: 1; min, max in characters
-    "byte_length",  # columns: 1; max in bytes of UTF-8
-    "compare",  # columns: 2; operator one of < <= > >= = !=
-    "condition",  # columns it reads; sql: a boolean expression in the portable subset; broken where it is false
-    "foreign_key",  # columns: n; table, to_columns
-    "unique",  # columns: n; each row of a group of equal non-null keys breaks it
-    # of the whole table: never quarantines
-    "row_count",  # min, max
-    "columns",  # names: exactly these columns, in any order
-    "types",  # types: column name to physical type
-    "aggregate",  # columns: 1; function sum|mean|min|max|stddev|distinct_count; min, max
-    "sql",  # query: one number over ${table}; min, max
-    "expectation",  # columns it names; type, kwargs: any expectation of Great Expectations, of files only
+    "not_null",
+    "parses_as",
+    "in_set",
+    "matches",
+    "between",
+    "length",
+    "byte_length",
+    "compare",
+    "condition",
+    "foreign_key",
+    "unique",
+    "row_count",
+    "columns",
+    "types",
+    "aggregate",
+    "sql",
+    "expectation",
 ]
-ROW_KINDS = frozenset(
-    {
-        "not_null",
-        "parses_as",
-        "in_set",
-        "matches",
-        "between",
-        "length",
-        "byte_length",
-        "compare",
-        "condition",
-        "foreign_key",
-        "unique",
-    }
-)
-_DIMENSION = {
-    "not_null": "completeness",
-    "parses_as": "conformity",
-    "in_set": "conformity",
-    "matches": "conformity",
-    "between": "conformity",
-    "length": "conformity",
-    "byte_length": "conformity",
-    "foreign_key": "consistency",
-    "unique": "uniqueness",
-    "columns": "conformity",
-    "types": "conformity",
+
+
+@dataclass(frozen=True)
+class KindOfRule:
+    """What rules of one kind are about, for whoever writes or reads one.
+
+    `of_row`: single rows break it, so that `verdict: quarantine` may move them aside; else it is about the whole table.
+    `columns` is how many it names, `args` what else it says; `dimension` is of those that follow from the schema.
+    """
+
+    of_row: bool
+    columns: str
+    args: str
+    meaning: str
+    dimension: str = "conformity"
+
+
+KINDS: dict[Kind, KindOfRule] = {
+    "not_null": KindOfRule(True, "1", "", "there is a value", "completeness"),
+    "parses_as": KindOfRule(True, "1", "logical, formats", "text that reads as a value of the logical type"),
+    "in_set": KindOfRule(True, "1", "values", "one of the values"),
+    "matches": KindOfRule(
+        True, "1", "pattern", "the pattern is found anywhere in the text, as GX and SQL `~` do; anchor it yourself"
+    ),
+    "between": KindOfRule(
+        True,
+        "1",
+        "min, max, min_exclusive, max_exclusive; of text also logical, formats",
+        "inside the bounds; text is compared as it reads",
+    ),
+    "length": KindOfRule(True, "1", "min, max", "so many characters"),
+    "byte_length": KindOfRule(True, "1", "max", "at most so many bytes of UTF-8"),
+    "compare": KindOfRule(True, "2", "operator", "one column is `<`, `<=`, `>`, `>=`, `=` or `!=` another"),
+    "condition": KindOfRule(
+        True, "those it reads", "sql", "a boolean expression in the portable subset of SQL; broken where it is false"
+    ),
+    "foreign_key": KindOfRule(
+        True, "n", "table, to_columns", "the other table has a row of these values", "consistency"
+    ),
+    "unique": KindOfRule(True, "n", "", "no other row has these values; each row of a group breaks it", "uniqueness"),
+    "row_count": KindOfRule(False, "", "min, max", "so many rows"),
+    "columns": KindOfRule(False, "", "names", "exactly these columns, in any order"),
+    "types": KindOfRule(False, "", "types", "each column has its physical type"),
+    "aggregate": KindOfRule(
+        False, "1", "function, min, max", "sum, mean, min, max, stddev or distinct_count inside the bounds"
+    ),
+    "sql": KindOfRule(False, "", "query, min, max", "one number over `${table}` inside the bounds"),
+    "expectation": KindOfRule(
+        False, "those it names", "type, kwargs", "any expectation of Great Expectations, of files only"
+    ),
 }
 
 
@@ -99,7 +120,7 @@ class Rule:
     @property
     def of_row(self) -> bool:
         """Whether single rows break this rule (and can be quarantined), rather than the table as a whole."""
-        return self.kind in ROW_KINDS
+        return KINDS[self.kind].of_row
 
 
 def rules_of(contract: Contract) -> tuple[Rule, ...]:
@@ -182,7 +203,7 @@ def _column_rules(contract: Contract, column: Column) -> Iterator[Rule]:
             kind,
             (column.name,),
             args,
-            _DIMENSION[kind],
+            KINDS[kind].dimension,
             where=column.where,
             description=text,
         )
@@ -266,13 +287,13 @@ def _written_rule(contract: Contract, quality: Quality) -> Rule:
     label = body.get("id") or body.get("name")
     if not label:
         raise ValueError("a written rule needs an `id`")
-    verdict = custom.get("verdict") or (contract.default_verdict if kind in ROW_KINDS else "block")
+    verdict = custom.get("verdict") or (contract.default_verdict if KINDS[kind].of_row else "block")
     if verdict not in ("block", "quarantine", "warn"):
         raise ValueError(f"unknown verdict {verdict!r}; one of block, quarantine, warn")
     mostly = float(custom.get("mostly", mostly))
     if not 0 < mostly <= 1:
         raise ValueError(f"mostly {mostly} is not a share: more than 0, at most 1")
-    if mostly < 1 and kind not in ROW_KINDS:
+    if mostly < 1 and not KINDS[kind].of_row:
         raise ValueError(f"a {kind} rule is about the whole table: it cannot hold for a share of it (mostly)")
     return Rule(
         f"{contract.table}.{label}",

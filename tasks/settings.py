@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.ids import LAKE_BUCKETS
@@ -25,32 +25,64 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DW_", frozen=True, extra="ignore")
 
-    mode: Literal["local", "aws"] = "local"
-    environment: str = ""
-    deployment: str = ""
-    repository: Path = REPOSITORY
-    home: Path = REPOSITORY / ".warehouse"
-    source: str = "shop"
-    shop_timezone: str = "Asia/Kolkata"
-    reporting_currency: str = "INR"
-    threads: int | None = None
-    memory_limit: str | None = None
-    inbox_url: str = ""
-    lake_url: str = ""
-    docs_url: str = ""
-    kms_key: str = ""
-    redshift_host: str = ""
-    redshift_port: int = 5439
-    redshift_database: str = "warehouse"
-    redshift_user: str = ""
-    redshift_secret: str = ""
-    redshift_workgroup: str = ""
-    redshift_cluster: str = ""
-    redshift_role: str = "default"
-    statement_timeout: int = 3600
-    glue_job: str = ""
-    glue_timeout: int = 3600
-    alert_topic: str = ""
+    mode: Literal["local", "aws"] = Field("local", description="`local`: folder and DuckDB; `aws`: S3, Redshift, Glue")
+    environment: str = Field("", description="prefix of all schemas: `dev` gives `dev_core`, `dev_mart`, …")
+    deployment: str = Field(
+        "",
+        description="what alerts and metrics call it, like `prod`; without it `DW_ENVIRONMENT`, or the mode",
+    )
+    repository: Path = Field(REPOSITORY, description="where contracts and SQL are read from")
+    home: Path = Field(
+        REPOSITORY / ".warehouse",
+        description="everything of local mode; in aws mode scratch files, the copy of the inbox, Prefect's database",
+    )
+    source: str = Field(
+        "shop", description="whose data; commands and flows set it by their option `--source`, their parameter `source`"
+    )
+    shop_timezone: str = Field("Asia/Kolkata", description="whose midnight ends a business day")
+    reporting_currency: str = Field("INR", description="the currency of totals")
+    threads: int | None = Field(None, description="threads of DuckDB; without it all cores")
+    memory_limit: str | None = Field(None, description="memory of DuckDB, for example `2GB`")
+    inbox_url: str = Field("", description="aws: `s3://bucket/prefix` of deliveries, `<YYYY-MM-DD>/<file>`")
+    lake_url: str = Field(
+        "",
+        description="aws: `s3://bucket/prefix` of the lake; with `{layer}` in the bucket's name a bucket for each",
+    )
+    docs_url: str = Field(
+        "", description="aws: `s3://bucket/prefix` of Data Docs; without it `<DW_LAKE_URL>/data_docs`"
+    )
+    kms_key: str = Field(
+        "",
+        description="aws: the key (ARN) that encrypts each object written; without it the bucket's own setting does",
+    )
+    redshift_host: str = Field(
+        "",
+        description="aws: the host, before what secret, workgroup or cluster say; its name must be in the certificate",
+    )
+    redshift_port: int = Field(5439, description="aws: the port that goes with `DW_REDSHIFT_HOST`")
+    redshift_database: str = Field("warehouse", description="aws: the database")
+    redshift_user: str = Field("", description="aws: the user, before the secret's")
+    redshift_secret: str = Field(
+        "",
+        description="aws, one of three: a secret, JSON with `username`, `password`, and `host`, `port` if not set",
+    )
+    redshift_workgroup: str = Field(
+        "", description="aws, one of three: a Serverless workgroup, for temporary credentials of the process's own role"
+    )
+    redshift_cluster: str = Field("", description="aws, one of three: a provisioned cluster, likewise")
+    redshift_role: str = Field(
+        "default",
+        description="aws: ARN of the role of COPY and UNLOAD; `default` is the warehouse's own default",
+    )
+    statement_timeout: int = Field(3600, description="aws: seconds that one statement may take on Redshift")
+    glue_job: str = Field("", description="aws: name of the Glue job")
+    glue_timeout: int = Field(
+        3600, description="aws: seconds that one lake transform may take, with waiting and retries"
+    )
+    alert_topic: str = Field(
+        "",
+        description="SNS topic (ARN) of alerts, `{severity}` in it stands for critical or warning; without it a file",
+    )
 
     @field_validator("home", "repository")
     @classmethod

@@ -92,10 +92,11 @@ def test_every_dw_command_and_option_that_a_document_names_exists() -> None:
     assert {text.split()[1] for _, text in told} >= {"generate", "run", "query", "explain", "render", "check"}
     for where, text in told:
         command = COMMANDS.get(text.split()[1])
-        if hasattr(command, "commands"):
-            command = command.commands.get((text.split()[2:] or [""])[0])
+        if hasattr(command, "commands") and text.split()[2:]:
+            command = command.commands.get(text.split()[2])
         assert command is not None, (where, text)
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        options = (option for p in command.params for option in (*p.opts, *p.secondary_opts))
+        known = {*options, "--help"}
         assert {word for word in text.split() if word.startswith("--")} <= known, (where, text)
 
 
