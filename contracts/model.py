@@ -184,6 +184,7 @@ class Column:
     """One property of the schema. `source` is the delivered column that a clean column is made of.
 
     `since` is the version of the contract that added the column: what was delivered before is without it.
+    `business_name` is what reports call it.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Column:
     since: str | None = None
     overrides: dict[str, RuleOverride] = field(default_factory=dict)
     examples: tuple[Any, ...] = ()
+    business_name: str = ""
     where: str = ""
 
     @property
@@ -218,6 +220,7 @@ class Contract:
     """One table's promise. `columns` in order; `key` is the primary key; `quality` holds the rules as written.
 
     A score below its threshold does what `score_verdict` says; it blocks only with `score_minimum` evaluated values.
+    `business_name` is what reports call the table.
     """
 
     table: TableId
@@ -243,6 +246,7 @@ class Contract:
     tags: tuple[str, ...] = ()
     usage: str = ""
     limitations: str = ""
+    business_name: str = ""
     file: str = ""
 
     @cached_property

@@ -176,6 +176,7 @@ class _Reader:
             tags=tuple(data.get("tags") or ()),
             usage=_one_line(data.get("description", {}).get("usage", "")),
             limitations=_one_line(data.get("description", {}).get("limitations", "")),
+            business_name=body.get("businessName") or data.get("name") or _words(table.name),
             file=self.document.file,
         )
         self._cross_check(contract, at)
@@ -215,6 +216,7 @@ class _Reader:
             since=custom.get("since"),
             overrides=custom.get("rules", {}),
             examples=tuple(body.get("examples", ())),
+            business_name=body.get("businessName") or _words(body["name"]),
             where=self.document.where(at),
         )
 
@@ -355,6 +357,12 @@ def _control_faults(contract: Contract) -> Iterable[str]:
         column = contract.by_name.get(name)
         if column is None or not column.required or column.type.kind not in allowed:
             yield f"controlTotals: {name!r} must be a required column of type {' or '.join(allowed)}"
+
+
+def _words(name: str) -> str:
+    """A name in words: `order_count` is Order count."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from contracts.model import Column, Contract
 from contracts.polars_types import polars_schema
 from contracts.reader import read_contract
 from contracts.registry import REPOSITORY, Registry
+from contracts.source import read_document
 from expectations.rules import rules_of
 
 FILES = sorted(
@@ -212,3 +213,15 @@ def test_verdicts_of_the_delivered_layers(registry: Registry) -> None:
 def test_verdict_that_the_shop_agreed(registry: Registry, rule_id: str, verdict: str) -> None:
     table = TableId.parse(".".join(rule_id.split(".")[:2]))
     assert {r.id: r.verdict for r in rules_of(registry[table])}[rule_id] == verdict
+
+
+def test_what_analysts_read_has_names_of_its_own_for_reports(registry: Registry) -> None:
+    shown = [*registry.layer("core"), *registry.layer("mart")]
+    assert len({c.business_name for c in shown}) == len(shown)
+    for contract in shown:
+        written = read_document(REPOSITORY / contract.file).data["schema"][0]
+        assert written["businessName"]
+        assert all(column.get("businessName") for column in written["properties"])
+        names = [c.business_name for c in contract.columns]
+        assert len(set(names)) == len(names), contract.table
+        assert all(name[:1].isupper() and "_" not in name for name in names), contract.table

@@ -98,6 +98,14 @@ def test_a_good_contract_reads(tmp_path: Path) -> None:
     assert (reference.override, reference.where) == (RuleOverride(verdict="warn"), "p.yaml:28")
 
 
+def test_what_reports_call_things_is_written_or_made_of_the_name(tmp_path: Path) -> None:
+    plain = read(tmp_path, GOOD)
+    assert (plain.business_name, plain.by_name["order_id"].business_name) == ("Payments", "Order id")
+    text = changed("- name: payments\n", "- name: payments\n    businessName: Money in\n")
+    named = read(tmp_path, text.replace("- name: amount\n", "- name: amount\n        businessName: Paid\n"))
+    assert (named.business_name, named.by_name["amount"].business_name) == ("Money in", "Paid")
+
+
 def test_rules_follow_from_the_schema_and_from_what_is_written(tmp_path: Path) -> None:
     rules = {rule.id.removeprefix("clean.payments."): rule for rule in rules_of(read(tmp_path, GOOD))}
     assert {name: (rule.kind, rule.verdict) for name, rule in rules.items()} == {
