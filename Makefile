@@ -14,7 +14,7 @@ run: .venv/ready ## Generate a delivery of three days and load it, from files to
 	$(BIN)/dw generate
 	$(BIN)/dw run
 
-test: .venv/ready-test ## Lint, types, contracts, SQL and all tests but test-infra's; WORKERS=2 at once; LARGE=1: a file larger than memory too
+test: .venv/ready-test .venv/ready-odcs ## Lint, types, contracts, SQL and all tests but test-infra's; WORKERS=2 at once; LARGE=1: a file larger than memory too
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadfile
 
@@ -54,6 +54,7 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --group infra --upgrade -o requirements-infra.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
 	$(BIN)/pytest -q tests/test_benchmarks.py
@@ -98,6 +99,11 @@ clean: ## Remove the local warehouse and lake (not the environment)
 .venv/ready-infra: requirements-infra.lock .venv/ready-test
 	@test -x .venv/infra/bin/python || $(PYTHON) -m venv --without-pip .venv/infra
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/infra/bin/python -r requirements-infra.lock
+	@touch $@
+
+.venv/ready-odcs: requirements-odcs.lock .venv/ready
+	@test -x .venv/odcs/bin/python || $(PYTHON) -m venv --without-pip .venv/odcs
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/odcs/bin/python -r requirements-odcs.lock
 	@touch $@
 
 .venv/ready-bench: requirements-bench.lock .venv/ready-test
