@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Literal
 
 LAYERS = ("raw", "clean", "curated", "core", "mart", "audit")
 # Raw tables stay in the lake; RAW is a reserved word of Redshift besides.
@@ -12,6 +13,9 @@ WAREHOUSE_LAYERS = LAYERS[1:]
 # What can lie in a bucket of its own; the last takes all that is of no layer: the lease, plans of Glue jobs.
 LAKE_BUCKETS = ("raw", "clean", "curated", "quarantine", "artifacts")
 STAGE_SCHEMA = "stage"
+# What reads tables and makes none: checks of figures, views for BI tools, notebooks.
+Consumes = Literal["reconciliation", "bi", "notebook"]
+CONSUMERS: tuple[Consumes, ...] = ("reconciliation", "bi", "notebook")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -82,6 +86,39 @@ class TableId:
     @property
     def quarantine_prefix(self) -> str:
         return f"quarantine/{self.layer}/{self.name}"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ConsumerId:
+    """The name of something that reads tables and makes none, `<layer>.<name>`: `notebook.05_inventory`."""
+
+    layer: Consumes
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.name}"
+
+
+Node = TableId | ConsumerId
+
+
+def by_layer(node: Node) -> tuple[int, str]:
+    """The order in which rows flow: by layer, from the delivered tables to who reads, then by name."""
+    return (*LAYERS, *CONSUMERS).index(node.layer), node.name
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnId:
+    """One column of a table, or of what a view or notebook makes of tables; in the order of `by_layer`."""
+
+    table: Node
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+    def __lt__(self, other: ColumnId) -> bool:
+        return (by_layer(self.table), self.column) < (by_layer(other.table), other.column)
 
 
 def physical_schema(schema: str, environment: str = "") -> str:

@@ -13,9 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.show import console
+from sql.lineage import Reached
 from tasks.diff.compare import compare
 from tasks.diff.markdown import markdown
-from tasks.diff.model import Change, Diff, Level, Reached, SqlChange, TableDiff
+from tasks.diff.model import Change, Diff, Level, SqlChange, TableDiff
 from tasks.diff.revision import merge_base, read_revisions
 from tasks.settings import Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from contracts.ids import TableId
+from contracts.ids import ConsumerId, Node, TableId
 from contracts.registry import Registry
 from sql.dialect import SqlError, line_of, parse_select
 
@@ -116,6 +116,13 @@ class Graph:
     def _known(self, table: TableId) -> None:
         if table not in self._selects:
             raise SqlError([f"{table.sql_file}:1: no such file; {table} is not made by a SELECT"])
+
+
+def node_of(table: exp.Table) -> Node:
+    """What a scan reads: a table, or a view for BI tools; ValueError where it names another schema or none."""
+    if table.db == "bi":
+        return ConsumerId("bi", table.name)
+    return TableId.parse(f"{table.db}.{table.name}" if table.db else table.name)
 
 
 def read_by(select: exp.Query, file: str = "<sql>") -> set[TableId]:

@@ -15,8 +15,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 
-from contracts.ids import TableId
-from sql.lineage import ColumnId
+from contracts.ids import ColumnId
+from sql.graph import node_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class _Reader:
             if column.name not in names:
                 return Part(f"column {place}.{column.name}")
             return _joined(place, [self.column(source, names.index(column.name))])
-        of = [ColumnId(TableId.parse(f"{source.db}.{source.name}"), column.name)] if source.db else []
+        of = [ColumnId(node_of(source), column.name)] if source.db else []
         return Part(f"column {place}.{source.db}.{source.name}.{column.name}", frozenset(of))
 
 

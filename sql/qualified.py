@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 from sqlglot import MappingSchema, exp
@@ -10,7 +11,8 @@ from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from contracts.ids import TableId
+from contracts.ids import Node, TableId
+from contracts.model import Contract
 from contracts.registry import Registry
 from sql.dialect import SqlError, line_of
 from sql.graph import Graph
@@ -32,16 +34,24 @@ def _qualify(graph: Graph, registry: Registry, table: TableId) -> exp.Query:
     file = str(table.sql_file)
     if unknown := sorted(t for t in graph.upstream(table) if t not in registry):
         raise SqlError(f"{file}:1: {t} has no contract" for t in unknown)
+    return qualified_select(graph.select(table), {t: types_of(registry[t]) for t in graph.upstream(table)}, file)
+
+
+def types_of(contract: Contract) -> dict[str, str]:
+    """The types of a table's columns, by name."""
+    return {c.name: str(c.type) for c in contract.columns}
+
+
+def qualified_select(select: exp.Query, types: Mapping[Node, Mapping[str, str]], file: str) -> exp.Query:
+    """A SELECT over these tables, columns qualified and typed. SqlError names a table or column unknown."""
     schema = MappingSchema(dialect="redshift")
-    for read in graph.upstream(table):
-        contract = registry[read]
-        types = {c.name: str(c.type) for c in contract.columns}
-        schema.add_table(exp.to_table(str(read)), types, match_depth=False)
+    for read, columns in types.items():
+        schema.add_table(exp.table_(read.name, db=read.layer), dict(columns), match_depth=False)
     try:
-        tree = qualify(graph.select(table), schema=schema, dialect="redshift", quote_identifiers=False, identify=False)
+        tree = qualify(select.copy(), schema=schema, dialect="redshift", quote_identifiers=False, identify=False)
     except OptimizeError as error:
         message = str(error).split("\n")[0]
-        raise SqlError([f"{file}:{_line(message, graph.select(table))}: {message}"]) from error
+        raise SqlError([f"{file}:{_line(message, select)}: {message}"]) from error
     tree = annotate_types(tree, schema=schema, dialect="redshift")
     assert isinstance(tree, exp.Query)
     return tree

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from contracts.ids import TableId
+from contracts.ids import ColumnId, ConsumerId, TableId
 from contracts.model import Contract
 from sql import ddl
 from sql.dialect import parse_select
-from sql.lineage import ColumnId
+from sql.lineage import Lineage, Reached, merged_reach
 from sql.restate import definition_hash
 from tasks.diff.contract_changes import contract_changes, statements
-from tasks.diff.model import Change, Diff, Fault, Level, Named, Reached, SqlChange, TableDiff
-from tasks.diff.reach import Currents, merged, reached
+from tasks.diff.model import Change, Diff, Fault, Level, Named, SqlChange, TableDiff
 from tasks.diff.revision import Revision
 from tasks.diff.rule_changes import rule_changes
 from tasks.diff.sql_changes import sql_change
@@ -23,7 +22,7 @@ def compare(base: Revision, head: Revision) -> Diff:
     """Everything that differs, by table; tables that one side cannot read are left out and told."""
     tables = tuple(sorted(_tables(base, head), key=lambda diff: (-diff.level, diff.table)))
     reach, narrow = _reach(base, head, tables)
-    touched = {diff.table for diff in tables} | {r.table for r in reach}
+    touched = {diff.table for diff in tables} | {r.table for r in reach if isinstance(r.table, TableId)}
     checks = {name: check for name, check in head.checks.items() if check.tables & touched}
     return Diff(
         base.name,
@@ -120,17 +119,20 @@ def _reach(base: Revision, head: Revision, tables: Iterable[TableDiff]) -> tuple
             rows |= {table} if diff.sql.is_of_rows else set()
     if not (gone or typed or valued or rows):
         return (), ()
-    now = Currents(head)
-    found = [reached(now, valued, rows), reached(now, typed, (), values_only=True)]
+    now = head.lineage
+    found = [now.reached(valued, rows), now.reached(typed, values_only=True)]
     if gone:
-        found.append(reached(Currents(base), gone, ()))
-    return merged(*found), tuple(_narrow(base, head, now, typed))
+        found.append(base.lineage.reached(gone))
+    return tuple(merged_reach(*found)), tuple(_narrow(base, head, now, typed))
 
 
-def _narrow(base: Revision, head: Revision, now: Currents, typed: Iterable[ColumnId]) -> Iterator[str]:
+def _narrow(base: Revision, head: Revision, now: Lineage, typed: Iterable[ColumnId]) -> Iterator[str]:
     for column in sorted(typed):
+        assert isinstance(column.table, TableId)
         before, after = (side.registry[column.table].by_name[column.column].type for side in (base, head))
-        for reader in sorted(now.into[column]):
+        for reader in sorted(now.made_from(column)):
+            if isinstance(reader.table, ConsumerId):
+                continue
             here = head.registry[reader.table].by_name[reader.column].type
             if here.holds(before) and not here.holds(after):
                 yield f"{reader} is {here}, and is made from {column}, which is {after} now"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import unified_diff
 
-from tasks.diff.model import Advice, Change, Diff, Level, Reached, SqlChange, TableDiff
+from sql.lineage import Reached
+from tasks.diff.model import Advice, Change, Diff, Level, SqlChange, TableDiff
 
 # A comment is found again by this, and replaced.
 MARKER = "<!-- dw diff -->"
@@ -47,7 +49,7 @@ def _report(diff: Diff, details: Details) -> str:
     if details and any(table.changes or table.sql for table in diff.tables):
         lines += _folded("What changed, table by table", _each(diff.tables, details))
     if diff.reached:
-        lines += _folded(f"What reads it: {_count(len(diff.reached), 'table')} downstream", _reach(diff.reached))
+        lines += _folded(f"What reads it: {_readers(diff.reached)} downstream", _reach(diff.reached))
     if diff.others:
         lines += _folded(
             "Reconciliation checks and deployments", [_other(o.what, o.name, o.kind, o.text) for o in diff.others]
@@ -156,6 +158,12 @@ def _sql_diff(table: TableDiff) -> Iterator[str]:
 _CHANGES: Details = (_changes,)
 _STATEMENTS: Details = (_changes, _statements)
 _SQL_AND_STATEMENTS: Details = (_changes, _statements, _sql_diff)
+
+
+def _readers(reached: Iterable[Reached]) -> str:
+    words = {"notebook": "notebook", "bi": "view"}
+    counts = Counter(words.get(one.table.layer, "table") for one in reached)
+    return ", ".join(_count(counts[what], what) for what in ("table", "view", "notebook") if counts[what])
 
 
 def _reach(reached: Iterable[Reached]) -> Iterator[str]:

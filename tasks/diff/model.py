@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from contracts.ids import TableId
-from sql.lineage import ColumnId
+from sql.lineage import Reached
 
 Subject = Literal["table", "column", "key", "rule", "threshold", "load", "delivery", "latency", "storage", "words"]
 Verdict = Literal["in place", "copy", "refused"]
@@ -99,16 +99,6 @@ class TableDiff:
     def is_refused(self) -> bool:
         """Whether the warehouse would refuse the change, and stop the next run."""
         return any(change.verdict == "refused" for change in self.changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A table that reads what changed: the columns made from it, and whether its rows may be others."""
-
-    table: TableId
-    columns: tuple[str, ...]
-    is_of_rows: bool
-    through: tuple[ColumnId | TableId, ...]
 
 
 @dataclass(frozen=True, slots=True)

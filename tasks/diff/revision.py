@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,14 +20,16 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import Rule, rules_of
+from sql.consumers import Consumer, read_sound
 from sql.dialect import SqlError
 from sql.graph import SQL_LAYERS, Graph, read_by
+from sql.lineage import Lineage, sound_consumers
 from sql.meaning import Meaning, meaning
 from sql.qualified import qualified
 from sql.reconcile import FOLDER, Check
 
 # All that is compared; a revision has more, and it may be large.
-_READ = ("contracts/", "sql/", "tests/cases/", "prefect.yaml")
+_READ = ("contracts/", "sql/", "notebooks/", "tests/cases/", "prefect.yaml")
 
 
 class RevisionError(ValueError):
@@ -43,6 +46,7 @@ class Revision:
     rules: dict[TableId, tuple[Rule, ...]]
     meanings: dict[TableId, Meaning]
     checks: dict[str, Check]
+    consumers: tuple[Consumer, ...]
     deployments: dict[str, dict[str, Any]]
     tests: frozenset[str]
     faults: tuple[str, ...] = ()
@@ -53,6 +57,12 @@ class Revision:
         with suppress(ContractError):
             return self.registry[table]
         return None
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Lineage of what can be read."""
+        tables = [table for table in self.meanings if table in self.registry]
+        return Lineage(self.graph, self.registry, self.consumers, tables=tables)
 
     @classmethod
     def read(cls, root: Path, name: str, validate: Callable[[str], bool] = lambda file: True) -> Revision:
@@ -93,13 +103,28 @@ class Revision:
                 checks[path.stem] = _check(path)
             except SqlError as error:
                 faults += error.faults
+        notebooks, of_notebooks = read_sound(root)
+        consumers, of_their_sql = sound_consumers(graph, registry, notebooks, unread=unread)
+        faults += of_notebooks + of_their_sql
         deployments: dict[str, dict[str, Any]] = {}
         try:
             deployments = _deployments(root / "prefect.yaml")
         except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
             faults.append(f"prefect.yaml:1: not a file of deployments: {' '.join(str(error).split())}")
         tests = frozenset(path.relative_to(root).as_posix() for path in (root / "tests/cases").glob("*/*.yaml"))
-        return cls(name, registry, graph, rules, meanings, checks, deployments, tests, tuple(faults), frozenset(unread))
+        return cls(
+            name,
+            registry,
+            graph,
+            rules,
+            meanings,
+            checks,
+            consumers,
+            deployments,
+            tests,
+            tuple(faults),
+            frozenset(unread),
+        )
 
 
 def read_revisions(root: Path, base: str, head: str | None) -> tuple[Revision, Revision]:

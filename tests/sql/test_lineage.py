@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sql_harness import contract, graph, registry
 
-from contracts.ids import TableId
+from contracts.ids import ColumnId, TableId
 from sql.dialect import SqlError
-from sql.lineage import ColumnId, Lineage, downstream_columns, upstream_columns
+from sql.lineage import Lineage, downstream_columns, upstream_columns
 
 T = TableId.parse
 ORDERS = contract(
@@ -119,6 +121,35 @@ def test_readers_are_those_that_name_a_column_be_it_in_a_filter_or_a_join(lineag
     assert lineage.readers(T("core.dim_sku"), "sku") == [T("core.fact_sales")]
     assert lineage.readers(T("core.dim_sku"), "colour") == []
     assert lineage.readers(T("clean.orders"), "amount") == [T("core.fact_sales"), T("mart.sales")]
+
+
+def test_a_clean_column_is_made_from_the_delivered_one() -> None:
+    raw = contract("raw.orders", "order_id varchar(8)\nwhen_text varchar(8)\nrow_hash varchar(8)")
+    clean = contract("clean.orders", "order_id varchar(8)\nordered_at timestamp\norder_date date\nbatch_id varchar(8)")
+    renamed = replace(clean.by_name["ordered_at"], source="when_text")
+    dated = replace(clean.by_name["order_date"], business_date_of="ordered_at")
+    columns = tuple({"ordered_at": renamed, "order_date": dated}.get(c.name, c) for c in clean.columns)
+    lineage = Lineage(graph({}), registry(raw, replace(clean, columns=columns)))
+    assert {name: names(lineage.sources(T("clean.orders"), name)) for name in clean.names} == {
+        "order_id": {"raw.orders.order_id"},
+        "ordered_at": {"raw.orders.when_text"},
+        "order_date": {"raw.orders.when_text"},
+        "batch_id": set(),
+    }
+    assert lineage.readers(T("raw.orders"), "when_text") == [T("clean.orders")]
+    assert lineage.readers(T("raw.orders"), "row_hash") == []
+    assert lineage.reads(T("clean.orders")) == {T("raw.orders")}
+
+
+def test_what_decides_rows_is_told_apart_from_what_makes_values(lineage: Lineage) -> None:
+    assert names(lineage.deciding(T("core.fact_sales"))) == {
+        "clean.orders.state",
+        "clean.orders.sku",
+        "core.dim_sku.sku",
+    }
+    state = ColumnId(T("clean.orders"), "state")
+    assert lineage.decided_by(state) == {T("core.fact_sales")}
+    assert names(lineage.made_from(state)) == {"core.fact_sales.name"}
 
 
 def test_the_functions_answer_as_the_class_does(lineage: Lineage) -> None:
