@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+import uuid
 
-import typer
+from rich.markup import escape
+from rich.table import Table
 
-app = typer.Typer(
-    help="What people were told, and whether it reaches them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Source = Annotated[str, typer.Option(help="whose warehouse: shop, or another source")]
+from flows.show import console
+from tasks.alerts import Alert, tell, told
+from tasks.sources import settings_for
 
 
-@app.command("list", epilog="Example: dw alerts list --open")
-def list_told(
-    only_open: Annotated[bool, typer.Option("--open", help="only what is not over yet")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print them as JSON")] = False,
-    source: Source = "shop",
-) -> None:
-    """List what was told, the newest first, how often it came again since, and what to do next."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from flows.show import console
-    from tasks.alerts import told
-    from tasks.sources import settings_for
-
+def list_told(source: str, *, only_open: bool, as_json: bool) -> None:
+    """Print what was told, the newest first."""
     found = [each for each in told(settings_for(source)) if each.is_open or not only_open]
     if as_json:
         body = [
@@ -58,22 +42,8 @@ def list_told(
     console.print(table)
 
 
-@app.command("test", epilog="Example: dw alerts test")
-def send_test(
-    severity: Annotated[str, typer.Option(help="critical or warning: they may go to different people")] = "warning",
-    source: Source = "shop",
-) -> None:
-    """Send an alert that says that it is a test; exit 1 if nothing took it."""
-    import uuid
-
-    from rich.markup import escape
-
-    from flows.show import console
-    from tasks.alerts import Alert, tell
-    from tasks.sources import settings_for
-
-    if severity not in ("critical", "warning"):
-        raise typer.BadParameter(f"{severity} is neither critical nor warning", param_hint="--severity")
+def send_test(source: str, severity: str) -> None:
+    """Send an alert that says that it is a test; raise RuntimeError if nothing took it."""
     settings = settings_for(source)
     text = "This is a test of the alerts. Nothing is wrong."
     alert = Alert(severity, "test", text, settings.deployment, settings.source, batch=uuid.uuid4().hex[:12])

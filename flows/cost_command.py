@@ -5,29 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from tasks.cost import Line, Measured, Prices, Used
+from contracts.registry import Registry
+from flows.show import console
+from tasks import cost as work
+from tasks.cost import Line, Measured, Prices, Used, by_component
+from tasks.settings import Settings
 
 
-def cost(
-    environment: Annotated[str | None, typer.Option(help="only this one, item by item: dev, staging or prod")] = None,
-    rows_per_day: Annotated[float | None, typer.Option(min=0, help="delivered rows; default: as assumed")] = None,
-    bytes_per_day: Annotated[float | None, typer.Option(min=0, help="bytes of the delivered files")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print quantities, prices and assumptions as JSON")] = False,
-) -> None:
-    """Estimate a month's bill on AWS from rows, bytes and schedule, by the price table infra/prices.yaml.
-
-    Sizes per row are those of the local warehouse, if it has loaded something, else assumed. ~ marks what rests on a
-    price that could not be confirmed for the region.
-    """
-    from contracts.registry import Registry
-    from tasks import cost as work
-    from tasks.settings import Settings
-
+def cost(environment: str | None, rows_per_day: float | None, bytes_per_day: float | None, *, as_json: bool) -> None:
+    """Print a month's bill of one environment, item by item, or of all."""
     settings = Settings()
     root = settings.repository
     prices, metrics = work.read_prices(root), work.metric_count(Registry.read(root))
@@ -47,11 +37,6 @@ def cost(
 
 
 def _print(name: str, used: Used, lines: list[Line], *, detailed: bool) -> None:
-    from rich.table import Table
-
-    from flows.show import console
-    from tasks.cost import by_component
-
     total, parts = sum(line.usd for line in lines), by_component(lines)
     table = Table(title=f"{name}: {total:,.0f} USD a month", title_justify="left")
     table.add_column("component", no_wrap=True)
@@ -82,8 +67,6 @@ def _print(name: str, used: Used, lines: list[Line], *, detailed: bool) -> None:
 
 
 def _print_basis(lines: list[Line], prices: Prices, measured: Measured | None) -> None:
-    from flows.show import console
-
     if measured:
         console.print(
             f"Bytes per row are those of {measured.where}: {measured.rows:,} rows; {measured.delivered_bytes:,} bytes "
@@ -116,8 +99,6 @@ def _share(part: float, total: float) -> str:
 
 
 def _as_dict(found: dict[str, tuple[Used, list[Line]]], prices: Prices, measured: Measured | None) -> dict[str, Any]:
-    from tasks.cost import by_component
-
     return {
         "region": prices.region,
         "measured": asdict(measured) if measured else None,

@@ -7,41 +7,27 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from contracts.registry import Registry
-    from tasks.quarantine import OpenBatch, Selection
-    from tasks.redrive import Outcome
-    from tasks.warehouse import Warehouse
-    from tasks.workspace import Workspace
-
-app = typer.Typer(
-    help="See what was set aside and why, and give rows up that nobody will mend.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Table = Annotated[str | None, typer.Option(help="only this table, for example raw.orders")]
-Rule = Annotated[
-    str | None, typer.Option(help="only rows that break this rule, for example clean.orders.status.in_set")
-]
-BatchId = Annotated[str | None, typer.Option(help="only this batch: its id in `dw quarantine list`")]
-Source = Annotated[str, typer.Option(help="whose warehouse: shop, or another source")]
+from contracts.registry import Registry
+from flows.show import altered, console, status
+from tasks import quarantine
+from tasks import redrive as redriving
+from tasks.lake import open_lake
+from tasks.metrics import measured
+from tasks.quarantine import OpenBatch, Selection
+from tasks.redrive import Outcome
+from tasks.sources import settings_for
+from tasks.warehouse import Warehouse, open_warehouse, require_warehouse
+from tasks.workspace import Workspace
 
 
-@app.command("list", epilog="Example: dw quarantine list --table raw.orders")
-def list_open(
-    table: Table = None,
-    rule: Rule = None,
-    batch: BatchId = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print it as JSON")] = False,
-    source: Source = "shop",
-) -> None:
-    """List what is open: rows per batch and rule, since when, after how many attempts, and in which file."""
+def list_open(source: str, table: str | None, rule: str | None, batch: str | None, *, as_json: bool) -> None:
+    """Print what is open, a line per batch and rule."""
     with _reading(source) as (registry, warehouse):
         found = _selection(registry, warehouse, table, rule, batch).batches(warehouse)
     rows = [
@@ -66,20 +52,8 @@ def list_open(
         _print_open(found, rows)
 
 
-@app.command(epilog="Example: dw quarantine show --rule clean.orders.status.in_set --limit 5")
-def show(
-    table: Table = None,
-    rule: Rule = None,
-    batch: BatchId = None,
-    limit: Annotated[int, typer.Option(min=1, help="show at most this many rows")] = 20,
-    source: Source = "shop",
-) -> None:
-    """Show open rows: what was delivered, which rules it breaks, and where it stands. Personal data is masked."""
-    from flows.show import console
-    from tasks import quarantine
-    from tasks.lake import open_lake
-    from tasks.sources import settings_for
-
+def show_open(source: str, table: str | None, rule: str | None, batch: str | None, limit: int) -> None:
+    """Print open rows with the rules that they break."""
     with _reading(source) as (registry, warehouse):
         selection = _selection(registry, warehouse, table, rule, batch)
         found = selection.batches(warehouse)
@@ -102,57 +76,36 @@ def show(
     console.print(f"{_rows(fitting)} open{more}")
 
 
-@app.command(
-    epilog='Example: dw quarantine discard --rule clean.orders.status.in_set --reason "test orders, ticket 42"'
-)
 def discard(
-    reason: Annotated[str, typer.Option(help="why nobody will mend these rows; it is kept for good")],
-    table: Table = None,
-    rule: Rule = None,
-    batch: BatchId = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    source: Source = "shop",
-) -> None:
-    """Give rows up for good: they are kept in the lake, the record says who and why, and no redrive tries them."""
-    if not reason.strip():
-        raise typer.BadParameter("say why, in a few words", param_hint="--reason")
-    if (table, rule, batch) == (None, None, None):
-        raise typer.BadParameter("say which rows: at least one of --table, --rule and --batch")
-    from flows.show import console
-    from tasks import redrive as work
-
+    source: str, table: str | None, rule: str | None, batch: str | None, reason: str, *, is_asked: bool
+) -> bool:
+    """Give rows up; returns whether they were, or there were none."""
     with _writing(source) as space:
         selection = _selection(space.registry, space.warehouse, table, rule, batch)
         waiting = selection.batches(space.warehouse)
         if not waiting:
             console.print("Nothing fits that is open; nothing was discarded.")
-            return
+            return True
         for each in waiting:
             rules = ", ".join(f"{id_} {count:,}" for id_, count in each.rules.items() if rule in (None, id_))
             console.print(f"{each.label} ({each.table}): {rules}", markup=False, soft_wrap=True)
-        if not yes and not typer.confirm("Discard these rows for good?"):
+        if is_asked and not typer.confirm("Discard these rows for good?"):
             console.print("Nothing was discarded.")
-            raise typer.Exit(1)
-        outcomes = work.discard(space, selection, reason.strip())
+            return False
+        outcomes = redriving.discard(space, selection, reason)
     done = sum(outcome.discarded for outcome in outcomes)
     console.print(f"{_rows(done)} discarded; audit.quarantine_action has the record, the lake keeps the rows.")
+    return True
 
 
-def redrive(table: Table = None, rule: Rule = None, batch: BatchId = None, source: Source = "shop") -> None:
-    """Put quarantined rows through again, after a fix of a contract, the code or the data. Safe to repeat.
-
-    Rows that pass are loaded, once, and carried into every table; the others stay. Exit 1: a batch could not be tried.
-    """
-    from flows import show
-    from tasks import redrive as work
-
+def redrive(source: str, table: str | None, rule: str | None, batch: str | None) -> bool:
+    """Put open rows through again; returns whether anything failed."""
     with _writing(source, "redrive") as space:
         selection = _selection(space.registry, space.warehouse, table, rule, batch)
-        with show.status("Redriving"):
-            outcomes = work.redrive(space, selection)
+        with status("Redriving"):
+            outcomes = redriving.redrive(space, selection)
         _print_redriven(outcomes, space)
-    if space.report.failures:
-        raise typer.Exit(1)
+    return bool(space.report.failures)
 
 
 # What the commands share
@@ -160,10 +113,6 @@ def redrive(table: Table = None, rule: Rule = None, batch: BatchId = None, sourc
 
 @contextmanager
 def _reading(source: str) -> Iterator[tuple[Registry, Warehouse]]:
-    from contracts.registry import Registry
-    from tasks.sources import settings_for
-    from tasks.warehouse import open_warehouse
-
     settings = settings_for(source)
     with open_warehouse(settings, read_only=True) as warehouse:
         yield Registry.read(settings.repository), warehouse
@@ -171,11 +120,6 @@ def _reading(source: str) -> Iterator[tuple[Registry, Warehouse]]:
 
 @contextmanager
 def _writing(source: str, measured_as: str = "") -> Iterator[Workspace]:
-    from tasks.metrics import measured
-    from tasks.sources import settings_for
-    from tasks.warehouse import require_warehouse
-    from tasks.workspace import Workspace
-
     settings = settings_for(source)
     require_warehouse(settings)
     space = Workspace.open(settings)
@@ -191,8 +135,6 @@ def _writing(source: str, measured_as: str = "") -> Iterator[Workspace]:
 def _selection(
     registry: Registry, warehouse: Warehouse, table: str | None, rule: str | None, batch: str | None
 ) -> Selection:
-    from tasks import quarantine
-
     try:
         return quarantine.select(registry, warehouse, table, rule, batch)
     except quarantine.UnknownName as error:
@@ -204,16 +146,10 @@ def _rows(count: int) -> str:
 
 
 def _print_open(found: Sequence[OpenBatch], rows: Sequence[dict[str, object]]) -> None:
-    from rich.box import SIMPLE
-    from rich.markup import escape
-    from rich.table import Table as Grid
-
-    from flows.show import console
-
     if not rows:
         console.print("Nothing is open.")
         return
-    grid = Grid(box=SIMPLE)
+    grid = Table(box=SIMPLE)
     for name in ("file", "rule", "rows", "attempt", "since", "days"):
         right = name in ("rows", "attempt", "days")
         grid.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
@@ -230,10 +166,6 @@ def _print_open(found: Sequence[OpenBatch], rows: Sequence[dict[str, object]]) -
 
 
 def _print_redriven(outcomes: Sequence[Outcome], space: Workspace) -> None:
-    from rich.markup import escape
-
-    from flows.show import altered, console
-
     report = space.report
     altered(report)
     for each in (o for o in outcomes if o.error is None):

@@ -1,4 +1,4 @@
-"""`dw run`: deliveries one after the other in this process, progress on the way, the account at the end."""
+"""`dw generate` and `dw run`: deliveries one after the other in this process, the account at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,24 @@ from flows.prefect_defaults import end_orphans, let_go, set_defaults
 from tasks.docs import publish
 from tasks.inbox import open_inbox
 from tasks.report import RunReport
+from tasks.settings import Settings
 from tasks.sources import DEFAULT, SOURCES, settings_for
 from tasks.warehouse.base import WarehouseError
 from tasks.workspace import close_all, workspace
+
+
+def generate(size: str, seed: int, first_day: date, out: Path | None, *, overwrite: bool) -> None:
+    """Write a made-up delivery into the inbox, or into a folder."""
+    from tasks.generate import Size, generate_delivery
+
+    settings = Settings()
+    root, inbox = out or settings.inbox, open_inbox(settings)
+    chosen = Size.dev() if size == "dev" else Size.full()
+    with show.status("Generating"):
+        delivery = generate_delivery(root, size=chosen, seed=seed, first_day=first_day, overwrite=overwrite)
+        if out is None:
+            inbox.take_over(root, overwrite=overwrite)
+    show.generated(delivery, out or inbox)
 
 
 def run(source: str, days: list[date] | None, files: list[Path]) -> bool:

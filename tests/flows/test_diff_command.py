@@ -137,13 +137,15 @@ def test_wrong_uses(dw: Dw, root: Path, tmp_path: Path, monkeypatch: pytest.Monk
         (["nowhere"], "git knows no nowhere: a branch, tag or commit"),
         (["v1", "nowhere"], "git knows no nowhere"),
         (["--", "--output=/tmp/x"], "is no revision of git"),
-        (["v1", "--markdown", "--json"], "not both"),
         (["HEAD:contracts"], "git knows no HEAD:contracts"),
     ]:
         said = dw("diff", *arguments)
         assert (said.code, said.out) == (1, ""), arguments
         assert message in said.err
         assert "Traceback" not in said.err
+    both = dw("diff", "v1", "--markdown", "--json")
+    assert both.code == 2
+    assert "not both" in both.err
     outside = SHOP.write(tmp_path / "outside")
     monkeypatch.setenv("DW_REPOSITORY", str(outside))
     said = dw("diff", "HEAD")

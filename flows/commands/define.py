@@ -1,0 +1,115 @@
+"""Panel "Contracts and SQL": what tables promise and how they are made: checked, shown, compared, carried out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from flows.commands import panel
+from flows.commands.options import Json, Source, Table
+
+define = panel("Contracts and SQL")
+
+
+class Engine(StrEnum):
+    """For whom SQL is rendered."""
+
+    redshift = "redshift"
+    duckdb = "duckdb"
+    spark = "spark"
+
+
+class Dialect(StrEnum):
+    """The engines that a warehouse may be of."""
+
+    redshift = "redshift"
+    duckdb = "duckdb"
+
+
+class Part(StrEnum):
+    """Which SQL of a table: its SELECT, its CREATE TABLE, or the statements that build and publish it."""
+
+    select = "select"
+    ddl = "ddl"
+    merge = "merge"
+
+
+class FailOn(StrEnum):
+    """What makes `dw diff` end with 1."""
+
+    breaking = "breaking"
+    additive = "additive"
+    version = "version"
+
+
+@define.command("dw check")
+def check(
+    write: Annotated[bool, typer.Option("--write", help="write stale generated suites anew")] = False,
+) -> None:
+    """Check contracts, rules, SQL and generated suites.
+
+    Exit 1 with file and line of every fault.
+    """
+    from flows import inspect_commands
+
+    if inspect_commands.check(write=write):
+        raise typer.Exit(1)
+
+
+@define.command("dw render core.fact_sales --engine duckdb --part merge")
+def render(
+    table: Table,
+    engine: Annotated[Engine, typer.Option(help="the dialect to print")] = Engine.redshift,
+    part: Annotated[Part, typer.Option(help="which statements")] = Part.select,
+) -> None:
+    """Print the SQL that makes a table, as an engine gets it."""
+    from flows import inspect_commands
+
+    inspect_commands.render(table, engine.value, part.value)
+
+
+@define.command("dw migrate --apply")
+def migrate(
+    apply: Annotated[bool, typer.Option("--apply", help="alter the tables (refused while a run is under way)")] = False,
+    dialect: Annotated[Dialect, typer.Option(help="whose statements to print")] = Dialect.redshift,
+    as_json: Json = False,
+    source: Source = "shop",
+) -> None:
+    """Show what changed contracts ask of the tables that stand, or do it.
+
+    Exit 3 while changes wait, 1 if one is refused.
+    """
+    from flows import migrate_command
+
+    if code := migrate_command.migrate_tables(source, dialect.value, apply=apply, as_json=as_json):
+        raise typer.Exit(code)
+
+
+@define.command("dw diff main --merge-base")
+def diff(
+    base: Annotated[str, typer.Argument(help="a revision of git, or a folder that holds contracts/")],
+    head: Annotated[
+        str | None, typer.Argument(help="likewise; default: what lies in the repository, committed or not")
+    ] = None,
+    from_merge_base: Annotated[
+        bool, typer.Option("--merge-base", help="begin where HEAD left BASE, without what came to BASE since")
+    ] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="print it as a comment on a pull request")] = False,
+    as_json: Json = False,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            help="end with 1 on such a change (additive: breaking too); version: a contract not bumped for it"
+        ),
+    ] = None,
+) -> None:
+    """Tell what two revisions of contracts and SQL say otherwise, by meaning, and which tables that reaches."""
+    from flows import diff_command
+
+    if as_markdown and as_json:
+        raise typer.BadParameter("--markdown or --json, not both")
+    form: diff_command.Form = "markdown" if as_markdown else "json" if as_json else "text"
+    if diff_command.diff(base, head, form, fail_on.value if fail_on else None, from_merge_base=from_merge_base):
+        raise typer.Exit(1)

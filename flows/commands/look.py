@@ -1,0 +1,104 @@
+"""Panel "Look at data": queries, stories, scores, balances."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from flows.commands import panel
+from flows.commands.options import DAY, Json, Source, Table, day
+
+look = panel("Look at data")
+
+
+@look.command('dw query "select * from mart.executive_kpi_daily order by kpi_date"')
+def query(
+    sql: Annotated[
+        str,
+        typer.Argument(help="one query in the warehouse's own words: DuckDB locally, Redshift on AWS; - reads it"),
+    ],
+    source: Source = "shop",
+    limit: Annotated[int, typer.Option(min=1, help="show at most this many rows")] = 50,
+    csv: Annotated[bool, typer.Option("--csv", help="print all rows as CSV")] = False,
+) -> None:
+    """Ask the warehouse, and change nothing in it.
+
+    `dw query - < report.sql` asks what stands in a file.
+    """
+    from flows import inspect_commands
+
+    inspect_commands.query(sys.stdin.read() if sql == "-" else sql, source, None if csv else limit)
+
+
+@look.command("dw export mart.customer_360 --to out/customer_360")
+def export(
+    table: Table,
+    to: Annotated[str, typer.Option("--to", help="an empty folder; from Redshift s3://bucket/prefix")],
+    with_personal_data: Annotated[
+        bool, typer.Option("--with-personal-data", help="also the columns that contracts call personal")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier export")] = False,
+    source: Source = "shop",
+) -> None:
+    """Write a table's rows as Parquet files, without personal data.
+
+    DuckDB writes to a folder, Redshift to S3 (UNLOAD).
+    """
+    from flows import warehouse_commands
+
+    warehouse_commands.export(table, to, source, with_personal_data=with_personal_data, overwrite=overwrite)
+
+
+@look.command("dw explain mart.finance_daily_revenue")
+def explain(table: Table) -> None:
+    """Tell a table's story: meaning, grain, load, columns and where they come from, rules, readers."""
+    from flows import inspect_commands
+
+    inspect_commands.explain(table)
+
+
+@look.command("dw quality --table clean.orders --days 14")
+def quality(
+    table: Annotated[str | None, typer.Option(help="only this table, for example clean.orders")] = None,
+    days: Annotated[int, typer.Option(min=1, help="how many delivery days to look back")] = 8,
+    anomalies: Annotated[bool, typer.Option("--anomalies", help="only what is unusual, on any of the days")] = False,
+    as_json: Json = False,
+    source: Source = "shop",
+) -> None:
+    """Show how good the data is: scores by layer and table, their course, and what is unusual for its weekday."""
+    from flows import quality_commands
+
+    quality_commands.quality(source, table, days, as_json=as_json, only_anomalies=anomalies)
+
+
+@look.command("dw reconcile --check sales_lines --day 2026-01-05")
+def reconcile(
+    check: Annotated[
+        list[str] | None,
+        typer.Option(help="only this check, for example sales_lines (may be repeated); default: all"),
+    ] = None,
+    one_day: Annotated[
+        date | None, typer.Option("--day", parser=day, metavar=DAY, help="only this business day; default: all")
+    ] = None,
+    since: Annotated[
+        date | None, typer.Option("--from", parser=day, metavar=DAY, help="the first business day; default: the oldest")
+    ] = None,
+    until: Annotated[
+        date | None, typer.Option("--to", parser=day, metavar=DAY, help="the last business day; default: the newest")
+    ] = None,
+    source: Source = "shop",
+    as_json: Json = False,
+) -> None:
+    """Compare source, clean, fact and mart, rows and money, and list every key that differs.
+
+    Exit 1 if one does.
+    """
+    from flows import reconcile_command
+
+    if one_day and (since or until):
+        raise typer.BadParameter("--day stands alone; a range is --from and --to")
+    if reconcile_command.reconcile(source, check or [], one_day or since, one_day or until, as_json=as_json):
+        raise typer.Exit(1)

@@ -1,0 +1,39 @@
+"""Options that commands share: one name, one meaning, one help text."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+
+def day(text: str | date) -> date:
+    """A day as it is typed; raise BadParameter for what is none."""
+    if isinstance(text, date):
+        return text
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31") from error
+
+
+def in_order(first: date | None, last: date | None) -> None:
+    """Raise BadParameter where a range ends before it begins."""
+    if first and last and last < first:
+        raise typer.BadParameter(f"--to {last} lies before --from {first}")
+
+
+DAY = "YYYY-MM-DD"
+TABLE = "<layer>.<table>"
+
+Source = Annotated[str, typer.Option(help="whose warehouse: shop, or a source that is mapped into our tables")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts, and nothing else")]
+Table = Annotated[str, typer.Argument(metavar=TABLE, help="for example core.fact_sales")]
+From = Annotated[
+    date | None,
+    typer.Option("--from", parser=day, metavar=DAY, help="the first delivery day; default: the oldest"),
+]
+To = Annotated[
+    date | None, typer.Option("--to", parser=day, metavar=DAY, help="the last delivery day; default: the newest")
+]
