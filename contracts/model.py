@@ -142,6 +142,42 @@ class ControlTotals(Strict):
     amounts: tuple[str, ...] = ()
 
 
+class Measure(Strict):
+    """A number that reports make of a table's rows, defined once for every tool (`docs/bi.md`).
+
+    Either `agg` over `of`, an expression of the table's columns, of the rows where `where` holds; or a `ratio` or a
+    `difference` of two measures of any table, which are added up before they are divided or subtracted. `last`: never
+    added up over this date, the last day of the period counts. `date`: by which a period is told, if it is not the
+    table's own.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
+    business_name: str = Field(alias="businessName", min_length=1)
+    description: str = Field(min_length=1)
+    agg: Literal["sum", "count", "count_distinct", "min", "max"] | None = None
+    of: str | None = None
+    where: str | None = None
+    last: str | None = None
+    date: str | None = None
+    ratio: tuple[str, str] | None = None
+    difference: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Measure:
+        if sum(way is not None for way in (self.agg, self.ratio, self.difference)) != 1:
+            raise ValueError("a measure has one of `agg`, `ratio` and `difference`")
+        if not self.agg and (self.of or self.where or self.last or self.date):
+            raise ValueError("`of`, `where`, `last` and `date` belong to `agg`")
+        if self.agg and (self.agg == "count") == (self.of is not None):
+            raise ValueError("`agg: count` counts rows; every other `agg` needs `of`")
+        return self
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """The measures that this one is computed from; none where rows are aggregated."""
+        return self.ratio or self.difference or ()
+
+
 class RuleOverride(Strict):
     """What a contract says otherwise about a rule that follows from the schema."""
 
@@ -247,6 +283,7 @@ class Contract:
     usage: str = ""
     limitations: str = ""
     business_name: str = ""
+    measures: tuple[Measure, ...] = ()
     file: str = ""
 
     @cached_property

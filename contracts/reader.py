@@ -26,6 +26,7 @@ from contracts.model import (
     Latency,
     Load,
     Mask,
+    Measure,
     Normaliser,
     Quality,
     Reference,
@@ -49,6 +50,7 @@ _TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "scoreVerdict": TypeAdapter(ScoreVerdict),
     "scoreMinimum": TypeAdapter(Annotated[int, Field(ge=0)]),
     "verdict": TypeAdapter(Verdict),
+    "measures": TypeAdapter(tuple[Measure, ...]),
 }
 _COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "mask": TypeAdapter(Mask),
@@ -177,6 +179,7 @@ class _Reader:
             usage=_one_line(data.get("description", {}).get("usage", "")),
             limitations=_one_line(data.get("description", {}).get("limitations", "")),
             business_name=body.get("businessName") or data.get("name") or _words(table.name),
+            measures=custom.get("measures", ()),
             file=self.document.file,
         )
         self._cross_check(contract, at)
@@ -320,6 +323,7 @@ class _Reader:
         if load.strategy == "scd2":
             used = [u for u in used if u not in (load.effective, *load.sequence)]
         used += [c.business_date_of for c in contract.columns]
+        used += [name for m in contract.measures for name in (m.last, m.date)]
         for name in sorted({u for u in used if u and u not in names}):
             self._fault((*at, "customProperties"), f"column {name!r} is named but the table has no such column")
         if load.strategy in ("append", "upsert", "scd2") and not contract.key:

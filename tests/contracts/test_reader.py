@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,38 @@ def test_what_reports_call_things_is_written_or_made_of_the_name(tmp_path: Path)
     assert (named.business_name, named.by_name["amount"].business_name) == ("Money in", "Paid")
 
 
+def measured(**measure: object) -> str:
+    value = json.dumps({"name": "paid", "businessName": "Paid", "description": "Money.", **measure})
+    load = "      - {property: load, value: {strategy: upsert}}\n"
+    return changed(load, f"{load}      - {{property: measures, value: [{value}]}}\n")
+
+
+def test_a_measure_reads(tmp_path: Path) -> None:
+    (paid,) = read(tmp_path, measured(agg="sum", of="amount", where="amount > 0")).measures
+    assert (paid.name, paid.business_name, paid.of, paid.made_of) == ("paid", "Paid", "amount", ())
+    assert read(tmp_path, measured(ratio=["a", "b"])).measures[0].made_of == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("measure", "message"),
+    [
+        ({}, "one of `agg`, `ratio` and `difference`"),
+        ({"agg": "count", "ratio": ["a", "b"]}, "one of `agg`, `ratio` and `difference`"),
+        ({"ratio": ["a", "b"], "where": "amount > 0"}, "belong to `agg`"),
+        ({"agg": "sum"}, "every other `agg` needs `of`"),
+        ({"agg": "count", "of": "amount"}, "`agg: count` counts rows"),
+        ({"agg": "average", "of": "amount"}, "agg: Input should be"),
+        (
+            {"agg": "sum", "of": "amount", "last": "paid_on"},
+            "column 'paid_on' is named but the table has no such column",
+        ),
+    ],
+)
+def test_a_measure_that_says_too_little_or_too_much(tmp_path: Path, measure: dict[str, object], message: str) -> None:
+    (fault,) = faults(tmp_path, measured(**measure))
+    assert message in fault
+
+
 def test_rules_follow_from_the_schema_and_from_what_is_written(tmp_path: Path) -> None:
     rules = {rule.id.removeprefix("clean.payments."): rule for rule in rules_of(read(tmp_path, GOOD))}
     assert {name: (rule.kind, rule.verdict) for name, rule in rules.items()} == {
@@ -185,7 +218,7 @@ def test_every_fault_is_told_by_line(tmp_path: Path) -> None:
 def test_unknown_custom_property_of_a_table(tmp_path: Path) -> None:
     text = changed("      - {property: load, ", "      - {property: loads, value: 1}\n      - {property: load, ")
     assert faults(tmp_path, text) == [
-        "p.yaml:14: unknown custom property 'loads'; known here: controlTotals, delivery, distribution, load, "
+        "p.yaml:14: unknown custom property 'loads'; known here: controlTotals, delivery, distribution, load, measures, "
         "scoreMinimum, scoreVerdict, sortKey, thresholds, verdict"
     ]
 
