@@ -218,8 +218,8 @@ def test_every_fault_is_told_by_line(tmp_path: Path) -> None:
 def test_unknown_custom_property_of_a_table(tmp_path: Path) -> None:
     text = changed("      - {property: load, ", "      - {property: loads, value: 1}\n      - {property: load, ")
     assert faults(tmp_path, text) == [
-        "p.yaml:14: unknown custom property 'loads'; known here: controlTotals, delivery, distribution, load, measures, "
-        "scoreMinimum, scoreVerdict, sortKey, thresholds, verdict"
+        "p.yaml:14: unknown custom property 'loads'; known here: controlTotals, delivery, distribution, load, "
+        "measures, scoreMinimum, scoreVerdict, sortKey, thresholds, verdict"
     ]
 
 
