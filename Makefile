@@ -4,15 +4,16 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory landing bench-landing clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory landing bench-landing vendor clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-run: .venv/ready ## Generate a delivery of three days and load it, from files to marts
+run: .venv/ready ## Generate a delivery of three days and load it, from files to marts, and build its site
 	$(BIN)/dw generate
 	$(BIN)/dw run
+	$(BIN)/dw site
 
 test: .venv/ready-test .venv/ready-odcs ## Lint, types, contracts, SQL and all tests but test-infra's; WORKERS=2 at once; LARGE=1: a file larger than memory too
 	@$(MAKE) --no-print-directory lint
@@ -72,6 +73,9 @@ landing: .venv/ready ## Make build/landing.zip, the package of the functions tha
 
 bench-landing: .venv/ready-test ## Measure cold and warm starts of the landing functions
 	PYTHONPATH=tests:tests/landing:benchmarks $(BIN)/python benchmarks/landing.py
+
+vendor: .venv/ready ## Take the scripts of others that the site loads from npm, as tasks/site/assets/vendor/vendor.json lists them
+	$(BIN)/python -m tasks.site.vendor
 
 clean: ## Remove the local warehouse and lake (not the environment)
 	rm -rf .warehouse

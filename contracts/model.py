@@ -280,6 +280,7 @@ class Contract:
     latency: Latency | None = None
     default_verdict: Verdict = "block"
     tags: tuple[str, ...] = ()
+    owner: str = ""
     usage: str = ""
     limitations: str = ""
     business_name: str = ""

@@ -176,6 +176,7 @@ class _Reader:
             latency=self._latency(data.get("slaProperties") or (), table, [c.name for c in columns]),
             default_verdict=custom.get("verdict") or ("quarantine" if table.layer in ("raw", "clean") else "block"),
             tags=tuple(data.get("tags") or ()),
+            owner=_team(data.get("team")),
             usage=_one_line(data.get("description", {}).get("usage", "")),
             limitations=_one_line(data.get("description", {}).get("limitations", "")),
             business_name=body.get("businessName") or data.get("name") or _words(table.name),
@@ -346,6 +347,11 @@ class _Reader:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def _team(team: Any) -> str:
+    """The owner's name; before ODCS 3.1 a team was the list of its people, and had none."""
+    return str(team.get("name") or "") if isinstance(team, dict) else ""
 
 
 def _control_faults(contract: Contract) -> Iterable[str]:

@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         return self.inbox_url, *dict.fromkeys(self.lake_url.replace("{layer}", own) for own in LAKE_BUCKETS)
 
     @property
+    def site(self) -> Path:
+        """Where the static site is built."""
+        return (self.scratch if self.mode == "aws" else self.home) / "site"
+
+    @property
     def data_docs(self) -> Path:
         """Where the site is rendered; aws mode publishes it at `site_url`."""
         if self.mode == "aws":

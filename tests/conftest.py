@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from command_line import Dw, Said
@@ -17,6 +18,9 @@ from small_shop import SIZE, Shop, load
 
 from flows import cli
 from tasks.generate import generate_delivery
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 settings.register_profile("repository", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repository")
@@ -56,6 +60,34 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     after_one_day = Path(shutil.copytree(home, root / "after_one_day"))
     reports += load(home, [second])
     return Shop(delivery, home, after_one_day, tuple(reports))
+
+
+@pytest.fixture(scope="session")
+def site_home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A home with two loaded days and its site, made once for all processes that share the tests; only to be read."""
+    from site_home import make_once
+
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return make_once(shared / "site_home", lambda: request.getfixturevalue("shop"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; one a file, for Playwright keeps an event loop in its thread, in which no other may run."""
+    from site_home import chromium
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A new tab, 1280 wide; the test fails where a page wrote an error to the console or missed a file."""
+    from site_home import faultless_tab
+
+    with faultless_tab(browser) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -102,3 +103,18 @@ def reconcile(
         raise typer.BadParameter("--day stands alone; a range is --from and --to")
     if reconcile_command.reconcile(source, check or [], one_day or since, one_day or until, as_json=as_json):
         raise typer.Exit(1)
+
+
+@look.command("dw site --open")
+def site(
+    out: Annotated[Path | None, typer.Option(help="the folder; default: site below the warehouse's own")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="show it in the browser")] = False,
+    source: Source = "shop",
+) -> None:
+    """Build the site of catalog, lineage, quality, runs and notebooks.
+
+    Its files open without a network.
+    """
+    from flows import site_command
+
+    site_command.site(source, out, open_=open_)

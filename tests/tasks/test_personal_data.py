@@ -66,6 +66,7 @@ WRITING: tuple[tuple[str, ...], ...] = (
     ("maintain",),
     ("alerts", "test"),
     ("backup",),
+    ("site",),
 )
 NOT_SEARCHED = {
     "query": "shows the data that it is asked for",

@@ -1,0 +1,53 @@
+"""What the pages are made of, read once: contracts, SQL and rules, and what the warehouse says of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from contracts.ids import TableId
+from contracts.registry import Registry
+from expectations.rules import Rule, rules_of
+from sql.graph import Graph
+from tasks.settings import Settings
+from tasks.site.catalog_facts import TableFacts, read_tables
+from tasks.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """One source's warehouse at one instant; without a warehouse (nothing was ever run) what contracts and SQL say.
+
+    `tables`: what the warehouse says of each table that stands in it.
+    """
+
+    settings: Settings
+    registry: Registry
+    graph: Graph
+    built_at: datetime
+    has_warehouse: bool = False
+    tables: Mapping[TableId, TableFacts] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The repository that contracts and SQL were read from."""
+        return self.settings.repository
+
+    @cached_property
+    def rules(self) -> dict[TableId, tuple[Rule, ...]]:
+        """Every rule of every table."""
+        return {table: rules_of(contract) for table, contract in self.registry.items()}
+
+
+def read_facts(settings: Settings, warehouse: Warehouse | None, built_at: datetime) -> SiteFacts:
+    """Read everything; raise ContractError or SqlError with file and line where a contract or a SELECT is wrong."""
+    registry = Registry.read(settings.repository)
+    graph = Graph.read(settings.repository, registry)
+    if warehouse is None:
+        return SiteFacts(settings, registry, graph, built_at)
+    return SiteFacts(
+        settings, registry, graph, built_at, has_warehouse=True, tables=read_tables(warehouse, registry, graph)
+    )
