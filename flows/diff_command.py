@@ -20,14 +20,14 @@ from tasks.diff.model import Change, Diff, Level, SqlChange, TableDiff
 from tasks.diff.revision import merge_base, read_revisions
 from tasks.settings import Settings
 
-_COLOURS = {Level.BREAKING: "red", Level.ADDITIVE: "green", Level.PATCH: "cyan", Level.NONE: "dim"}
+_COLOURS = {Level.BREAKING: "red", Level.ADDITIVE: "green", Level.NEUTRAL: "cyan", Level.NONE: "dim"}
 
 
 Form = Literal["text", "markdown", "json"]
-FailOn = Literal["breaking", "additive", "version"]
+FailOn = Literal["major", "version", "breaking", "additive", "never"]
 
 
-def diff(base: str, head: str | None, form: Form, fail_on: FailOn | None, *, from_merge_base: bool) -> bool:
+def diff(base: str, head: str | None, form: Form, fail_on: FailOn, *, from_merge_base: bool) -> bool:
     """Print what differs; returns whether it is what `fail_on` names. Raises RevisionError."""
     root = Settings().repository
     if from_merge_base:
@@ -42,14 +42,14 @@ def diff(base: str, head: str | None, form: Form, fail_on: FailOn | None, *, fro
     return is_failed(found, fail_on)
 
 
-def is_failed(diff: Diff, fail_on: FailOn | None) -> bool:
+def is_failed(diff: Diff, fail_on: FailOn) -> bool:
     """Whether a difference is one that must not pass; what cannot be read in the newer revision never does."""
-    if fail_on is None:
+    if fail_on == "never":
         return False
     if any(fault.side == "head" for fault in diff.faults):
         return True
-    if fail_on == "version":
-        return bool(diff.unbumped)
+    if fail_on in ("major", "version"):
+        return any(fail_on == "version" or table.level is Level.BREAKING for table in diff.unbumped)
     return diff.level >= (Level.BREAKING if fail_on == "breaking" else Level.ADDITIVE)
 
 

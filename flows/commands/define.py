@@ -39,9 +39,19 @@ class Part(StrEnum):
 class FailOn(StrEnum):
     """What makes `dw diff` end with 1."""
 
+    major = "major"
+    version = "version"
     breaking = "breaking"
     additive = "additive"
-    version = "version"
+    never = "never"
+
+
+class Form(StrEnum):
+    """How `dw diff` prints what it found."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
 
 
 @define.command("dw check")
@@ -89,27 +99,37 @@ def migrate(
 
 @define.command("dw diff main --merge-base")
 def diff(
-    base: Annotated[str, typer.Argument(help="a revision of git, or a folder that holds contracts/")],
+    base: Annotated[
+        str, typer.Argument(metavar="[REF]", help="a revision of git, or a folder that holds contracts/")
+    ] = "HEAD",
     head: Annotated[
         str | None, typer.Argument(help="likewise; default: what lies in the repository, committed or not")
     ] = None,
     from_merge_base: Annotated[
         bool, typer.Option("--merge-base", help="begin where HEAD left BASE, without what came to BASE since")
     ] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="print it as a comment on a pull request")] = False,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="text, markdown (a comment on a pull request) or json")
+    ] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="the same as --format markdown")] = False,
     as_json: Json = False,
     fail_on: Annotated[
-        FailOn | None,
+        FailOn,
         typer.Option(
-            help="end with 1 on such a change (additive: breaking too); version: a contract not bumped for it"
+            help="end with 1 on: major: a breaking change without a major version; version: any change without the "
+            "version it asks for; breaking, additive: such a change (additive: breaking too), whatever the version"
         ),
-    ] = None,
+    ] = FailOn.major,
 ) -> None:
-    """Tell what two revisions of contracts and SQL say otherwise, by meaning, and which tables that reaches."""
+    """Tell what two revisions of contracts and SQL say otherwise, by meaning, and which tables that reaches.
+
+    Exit 1 on a breaking change without the next major version.
+    """
     from flows import diff_command
 
-    if as_markdown and as_json:
-        raise typer.BadParameter("--markdown or --json, not both")
-    form: diff_command.Form = "markdown" if as_markdown else "json" if as_json else "text"
-    if diff_command.diff(base, head, form, fail_on.value if fail_on else None, from_merge_base=from_merge_base):
+    asked = {*([form] if form else []), *([Form.markdown] if as_markdown else []), *([Form.json] if as_json else [])}
+    if len(asked) > 1:
+        raise typer.BadParameter(f"{' or '.join(sorted(asked))}, not both")
+    wanted = asked.pop().value if asked else "text"
+    if diff_command.diff(base, head, wanted, fail_on.value, from_merge_base=from_merge_base):
         raise typer.Exit(1)

@@ -15,7 +15,7 @@ from tasks.diff.model import Change, Diff, Fault, Level, Named, SqlChange, Table
 from tasks.diff.revision import Revision
 from tasks.diff.rule_changes import rule_changes
 from tasks.diff.sql_changes import sql_change
-from tasks.diff.version import advice
+from tasks.diff.version import advice, farewell
 
 
 def compare(base: Revision, head: Revision) -> Diff:
@@ -60,11 +60,13 @@ def _added(table: TableId, head: Revision) -> TableDiff:
 
 def _dropped(table: TableId, base: Revision) -> TableDiff:
     note = "files of it are expected no longer" if table.layer == "raw" else "the table that stands is left alone"
-    columns = len(base.registry[table].columns)
+    old = base.registry[table]
+    text = f"contract removed ({len(old.columns)} columns, status {old.status})"
     return TableDiff(
         table,
         "dropped",
-        (Change(Level.BREAKING, "table", str(table), f"contract removed ({columns} columns)", note=note),),
+        (Change(Level.BREAKING, "table", str(table), text, note=note),),
+        advice=farewell(old.version, old.status),
     )
 
 

@@ -126,7 +126,7 @@ def _changes_of_column(
     if old.type != new.type:
         is_wider = new.type.holds(old.type)
         note = "" if is_wider or is_asked else "take it back, or make the table anew (docs/schema-changes.md)"
-        text = f"type {old.type} → {new.type} ({'wider' if is_wider else 'not every value fits'})"
+        text = f"type {old.type} → {new.type} ({_room(old, new)})"
         told = "refused" if is_refused else verdict
         level = Level.ADDITIVE if is_wider else Level.BREAKING
         yield change(level, text, None if is_asked else told, note, "type")
@@ -147,17 +147,28 @@ def _changes_of_column(
     for name in _VALUES:
         if getattr(old, name) != getattr(new, name):
             text = f"{name} {_said(getattr(old, name))} → {_said(getattr(new, name))}"
-            yield change(Level.PATCH, text, note="rows from now on have other values", effect="values")
+            yield change(Level.NEUTRAL, text, note="rows from now on have other values", effect="values")
     if old.since != new.since:
-        yield change(Level.PATCH, f"since {_said(old.since)} → {_said(new.since)}")
+        # Who delivers may leave a column out that came later; a version that is later still changes nothing for them.
+        asks_more = None if old.since and new.since else new.since is None
+        level = judged(asks_more, contract) if is_asked and asks_more is not None else Level.NEUTRAL
+        yield change(level, f"since {_said(old.since)} → {_said(new.since)}")
     if old.encode != new.encode:
-        yield change(Level.PATCH, f"encoding {_said(old.encode)} → {_said(new.encode)}", note=_NOT_ALTERED)
+        yield change(Level.NEUTRAL, f"encoding {_said(old.encode)} → {_said(new.encode)}", note=_NOT_ALTERED)
+
+
+def _room(old: Column, new: Column) -> str:
+    """What the room of a type means for the values that there are."""
+    if not new.type.holds(old.type):
+        return "not every value fits"
+    rescaled = "decimal" in (old.type.kind, new.type.kind) and (old.type.scale or 0) != (new.type.scale or 0)
+    return "wider, values get another scale" if rescaled else "wider"
 
 
 def _mask_changes(old: Column, new: Column) -> Iterator[Change]:
     if old.mask != new.mask:
         if old.mask and new.mask:
-            yield Change(Level.PATCH, "column", new.name, f"mask {old.mask} → {new.mask}")
+            yield Change(Level.NEUTRAL, "column", new.name, f"mask {old.mask} → {new.mask}")
         elif new.mask:
             note = "exports leave it out from now on, samples hide it"
             yield Change(Level.BREAKING, "column", new.name, f"is personal data now (mask {new.mask})", note=note)
@@ -166,7 +177,7 @@ def _mask_changes(old: Column, new: Column) -> Iterator[Change]:
             yield Change(Level.ADDITIVE, "column", new.name, f"no longer hidden (mask {old.mask} removed)", note=note)
     if old.classification != new.classification:
         text = f"classification {_said(old.classification)} → {_said(new.classification)}"
-        yield Change(Level.PATCH, "column", new.name, text)
+        yield Change(Level.NEUTRAL, "column", new.name, text)
 
 
 def _key_changes(old: Contract, new: Contract) -> Iterator[Change]:
@@ -182,14 +193,14 @@ def _load_changes(old: Contract, new: Contract) -> Iterator[Change]:
     for name in after:
         if before[name] == after[name]:
             continue
-        level = Level.PATCH
+        level = Level.NEUTRAL
         if name == "strategy" and ("scd2" in (before[name], after[name]) or new.table.layer == "clean"):
             level = Level.BREAKING
         effect: Effect | None = "rows" if name in _DECIDES_ROWS else None
         text = f"{_said(before[name])} → {_said(after[name])}"
         yield Change(level, "load", name, text, note=note, effect=effect)
     if old.control_totals != new.control_totals:
-        yield Change(Level.PATCH, "load", "controlTotals", "changed", note="batches from now on are summed up by it")
+        yield Change(Level.NEUTRAL, "load", "controlTotals", "changed", note="batches from now on are summed up by it")
 
 
 def _delivery_changes(old: Contract, new: Contract) -> Iterator[Change]:
@@ -214,7 +225,7 @@ def _threshold_changes(old: Contract, new: Contract) -> Iterator[Change]:
         text = f"a score below its threshold: {old.score_verdict} → {new.score_verdict}"
         yield Change(judged(new.score_verdict == "block", new), "threshold", "scoreVerdict", text)
     if old.score_minimum != new.score_minimum:
-        yield Change(Level.PATCH, "threshold", "scoreMinimum", f"{old.score_minimum} → {new.score_minimum}")
+        yield Change(Level.NEUTRAL, "threshold", "scoreMinimum", f"{old.score_minimum} → {new.score_minimum}")
 
 
 def _latency_changes(old: Contract, new: Contract) -> Iterator[Change]:
@@ -233,10 +244,10 @@ def _storage_changes(old: Contract, new: Contract) -> Iterator[Change]:
         ("sort key", old.sort_key, new.sort_key),
     ):
         if before != after:
-            yield Change(Level.PATCH, "storage", subject, f"{_said(before)} → {_said(after)}", note=_NOT_ALTERED)
+            yield Change(Level.NEUTRAL, "storage", subject, f"{_said(before)} → {_said(after)}", note=_NOT_ALTERED)
     common = [[name for name in a.names if name in b.by_name] for a, b in ((old, new), (new, old))]
     if common[0] != common[1]:
-        yield Change(Level.PATCH, "storage", "columns", "in another order", note=_NOT_ALTERED)
+        yield Change(Level.NEUTRAL, "storage", "columns", "in another order", note=_NOT_ALTERED)
 
 
 def _word_changes(old: Contract, new: Contract) -> Iterator[Change]:
@@ -251,7 +262,7 @@ def _word_changes(old: Contract, new: Contract) -> Iterator[Change]:
 
 def _words(name: str, text: str) -> Change:
     subject: Subject = "words"
-    return Change(Level.PATCH, subject, name, text)
+    return Change(Level.NEUTRAL, subject, name, text)
 
 
 def _told(column: Column) -> tuple[str, tuple[Any, ...]]:

@@ -14,11 +14,11 @@ from tasks.diff.model import Advice, Change, Diff, Level, SqlChange, TableDiff
 MARKER = "<!-- dw diff -->"
 # GitHub takes 65,536 characters; it counts as JavaScript does, where some characters are two.
 LONGEST = 65_000
-_SIGNS = {Level.BREAKING: "🔴", Level.ADDITIVE: "🟢", Level.PATCH: "🔵", Level.NONE: "⚪"}
+_SIGNS = {Level.BREAKING: "🔴", Level.ADDITIVE: "🟢", Level.NEUTRAL: "🔵", Level.NONE: "⚪"}
 _MEANS = {
     Level.BREAKING: "who relies on these tables may be let down",
     Level.ADDITIVE: "something comes, nothing goes",
-    Level.PATCH: "promises are the same; values or words differ",
+    Level.NEUTRAL: "promises are the same; values or words differ",
     Level.NONE: "nothing that a contract promises",
 }
 _CASES = "tests/cases/"
@@ -140,7 +140,7 @@ def _changes(table: TableDiff) -> Iterator[str]:
         note = f" — {_plain(change.note)}" if change.note else ""
         yield f"- {_SIGNS[change.level]} {_subject(change)} {_plain(change.text)}{verdict}{note}"
     if table.sql:
-        yield f"- {_SIGNS[Level.PATCH] if table.sql.is_of_meaning else _SIGNS[Level.NONE]} {_sql_summary(table.sql)}"
+        yield f"- {_SIGNS[Level.NEUTRAL] if table.sql.is_of_meaning else _SIGNS[Level.NONE]} {_sql_summary(table.sql)}"
 
 
 def _statements(table: TableDiff) -> Iterator[str]:

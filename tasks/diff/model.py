@@ -19,12 +19,12 @@ Effect = Literal["type", "values", "rows"]
 class Level(IntEnum):
     """How much a change matters to those who rely on a table: its readers, of a raw table also those who deliver it.
 
-    Breaking: something they may rely on is gone or weaker. Additive: something came. Patch: the promise is the same,
+    Breaking: something they may rely on is gone or weaker. Additive: something came. Neutral: the promise is the same,
     values or words differ. None: nothing that a contract or a SELECT says.
     """
 
     NONE = 0
-    PATCH = 1
+    NEUTRAL = 1
     ADDITIVE = 2
     BREAKING = 3
 
@@ -92,7 +92,7 @@ class TableDiff:
     def level(self) -> Level:
         levels = [change.level for change in self.changes]
         if self.sql and self.sql.is_of_meaning:
-            levels.append(Level.PATCH)
+            levels.append(Level.NEUTRAL)
         return max(levels, default=Level.NONE)
 
     @property

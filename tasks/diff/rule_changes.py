@@ -39,6 +39,12 @@ def is_stricter(old: Rule, new: Rule) -> bool | None:
 
 
 def _changes(old: Contract, new: Contract, before: dict[str, Rule], after: dict[str, Rule]) -> Iterator[Change]:
+    renamed = _renamed(before, after)
+    for id_, name in renamed.items():
+        text = f"is called {_label(after[name], new)} now; its results go on under that name"
+        yield Change(Level.NEUTRAL, "rule", _label(before[id_], old), text)
+    before = {id_: rule for id_, rule in before.items() if id_ not in renamed}
+    after = {id_: rule for id_, rule in after.items() if id_ not in renamed.values()}
     for id_, rule in before.items():
         if id_ not in after and not _follows(rule, old, new):
             level = _of_presence(rule, new, came=False)
@@ -52,6 +58,21 @@ def _changes(old: Contract, new: Contract, before: dict[str, Rule], after: dict[
                 yield Change(level, "rule", _label(rule, new), text, None, _effect(rule), _of_rows(rule))
         elif (change := _changed(before[id_], rule, new)) is not None:
             yield change
+
+
+def _renamed(before: dict[str, Rule], after: dict[str, Rule]) -> dict[str, str]:
+    """The rules that went, and those that came with the same check, verdict and share: one rule by another name."""
+    came = {id_: rule for id_, rule in after.items() if id_ not in before}
+    renamed: dict[str, str] = {}
+    for id_, rule in before.items():
+        if id_ in after:
+            continue
+        for name, other in came.items():
+            same = (rule.verdict, rule.mostly) == (other.verdict, other.mostly)
+            if same and name not in renamed.values() and _is_same_check(rule, other):
+                renamed[id_] = name
+                break
+    return renamed
 
 
 def _follows(rule: Rule, own: Contract, other: Contract) -> bool:
@@ -95,24 +116,43 @@ def _changed(old: Rule, new: Rule, contract: Contract) -> Change | None:
         words = [w for w in ("severity", "dimension", "description") if getattr(old, w) != getattr(new, w)]
         if is_said and words == ["description"]:
             return None
-        return Change(Level.PATCH, "rule", _label(new, contract), f"other {', '.join(words)}")
+        told = [
+            "other description" if word == "description" else f"{word} {getattr(old, word)} → {getattr(new, word)}"
+            for word in words
+        ]
+        return Change(Level.NEUTRAL, "rule", _label(new, contract), "; ".join(told))
     return Change(max(levels), "rule", _label(new, contract), "; ".join(told), None, note, _of_rows(old, new))
 
 
 def _is_same_check(old: Rule, new: Rule) -> bool:
-    if (old.kind, old.columns, old.args) == (new.kind, new.columns, new.args):
+    if old.kind != new.kind:
+        return False
+    if (old.columns, old.args) == (new.columns, new.args):
         return True
+    if new.kind == "in_set":
+        values = [{repr(v) for v in rule.args["values"]} for rule in (old, new)]
+        return old.columns == new.columns and values[0] == values[1]
+    if new.kind == "compare":
+        return _turned(old) == _turned(new)
     for name in ("sql", "query"):
-        if old.kind == new.kind and name in old.args and name in new.args:
+        if name in old.args and name in new.args:
             rest = [{k: v for k, v in rule.args.items() if k != name} for rule in (old, new)]
             texts = [str(rule.args[name]).replace("${table}", "this_table") for rule in (old, new)]
             return rest[0] == rest[1] and is_same_expression(*texts)
     return False
 
 
+def _turned(rule: Rule) -> tuple[str, ...]:
+    """A comparison with its columns in the order of their names: `a <= b` and `b >= a` are one."""
+    operator = rule.args["operator"]
+    if rule.columns == tuple(sorted(rule.columns)):
+        return (*rule.columns, operator)
+    return (*sorted(rule.columns), {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(operator, operator))
+
+
 def _of_presence(rule: Rule, contract: Contract, *, came: bool) -> Level:
     """Of a rule that only warns nobody is let down by its absence, nor held to it."""
-    return Level.PATCH if rule.verdict == "warn" else judged(came, contract)
+    return Level.NEUTRAL if rule.verdict == "warn" else judged(came, contract)
 
 
 def _of_rows(*rules: Rule) -> Effect | None:

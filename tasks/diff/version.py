@@ -26,6 +26,14 @@ def advice(old: str, new: str, level: Level) -> Advice:
     return Advice(old, new, _text(wanted) if wanted > before else None)
 
 
+def farewell(old: str, status: str) -> Advice:
+    """A contract that goes has no version left to raise: it must have said before that it would, or never have held."""
+    if status != "active":
+        return Advice(old, "gone", None)
+    told = "was active when it went; first give it status deprecated, in a version that readers see, then remove it"
+    return Advice(old, "gone", None, f"the contract {told}")
+
+
 def _wanted(version: Version, level: Level) -> Version:
     major, minor, _ = version
     if level is Level.BREAKING:

@@ -18,6 +18,7 @@ SHOP = (
     .with_select("core.fact", "SELECT order_id, amount FROM clean.orders")
 )
 WIDER = SHOP.with_contract("clean.orders", f"{ORDERS}\nplace varchar(8)", version="1.1.0")
+BUMPED = SHOP.with_contract("clean.orders", "order_id varchar(8) key", version="2.0.0")
 NARROWER = SHOP.with_contract("clean.orders", "order_id varchar(8) key", version="1.0.0")
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -96,11 +97,16 @@ def test_from_where_a_branch_left(dw: Dw, root: Path) -> None:
         (WIDER, "breaking", 0),
         (WIDER, "additive", 1),
         (WIDER, "version", 0),
-        (NARROWER, None, 0),
+        (WIDER.with_contract("clean.orders", f"{ORDERS}\nplace varchar(8)", version="1.0.0"), None, 0),
+        (WIDER.with_contract("clean.orders", f"{ORDERS}\nplace varchar(8)", version="1.0.0"), "version", 1),
+        (NARROWER, None, 1),
+        (NARROWER, "major", 1),
+        (NARROWER, "never", 0),
         (NARROWER, "breaking", 1),
         (NARROWER, "additive", 1),
         (NARROWER, "version", 1),
-        (SHOP.with_file("contracts/clean/orders.yaml", "id: ["), None, 0),
+        (SHOP.with_file("contracts/clean/orders.yaml", "id: ["), None, 1),
+        (SHOP.with_file("contracts/clean/orders.yaml", "id: ["), "never", 0),
         (SHOP.with_file("contracts/clean/orders.yaml", "id: ["), "breaking", 1),
     ],
 )
@@ -108,6 +114,17 @@ def test_how_it_ends(dw: Dw, root: Path, tree: Tree, fail_on: str | None, code: 
     tree.write(root)
     said = dw("diff", "HEAD", *(["--fail-on", fail_on] if fail_on else []))
     assert (said.code, said.err) == (code, "")
+
+
+def test_a_breaking_change_passes_with_a_major_version(dw: Dw, root: Path) -> None:
+    with_reader = BUMPED.with_contract("core.fact", "order_id varchar(8) key", version="2.0.0")
+    with_reader.with_select("core.fact", "SELECT order_id FROM clean.orders").write(root)
+    assert [dw("diff", *arguments).code for arguments in ([], ["--fail-on", "breaking"])] == [0, 1]
+
+
+def test_without_a_revision_the_last_commit_is_meant(dw: Dw, root: Path) -> None:
+    WIDER.write(root)
+    assert dw("diff").out == dw("diff", "HEAD").out
 
 
 def test_a_fault_that_was_mended_does_not_fail(dw: Dw, root: Path) -> None:
@@ -120,14 +137,17 @@ def test_a_fault_that_was_mended_does_not_fail(dw: Dw, root: Path) -> None:
 
 def test_json_and_markdown(dw: Dw, root: Path) -> None:
     NARROWER.write(root)
-    body = json.loads(dw("diff", "HEAD", "--json").out)
+    said = dw("diff", "HEAD", "--json")
+    assert said.out == dw("diff", "HEAD", "--format", "json").out
+    body = json.loads(said.out)
     assert body["level"] == "breaking"
     (table,) = body["tables"]
     assert (table["table"], table["level"]) == ("clean.orders", "breaking")
     assert table["changes"][0]["verdict"] == "refused"
     assert table["version"]["wanted"] == "2.0.0"
     assert [fault["side"] for fault in body["faults"]] == ["head"]
-    text = dw("diff", "HEAD", "--markdown").out
+    text = dw("diff", "HEAD", "--format", "markdown").out
+    assert text == dw("diff", "HEAD", "--markdown").out
     assert text.startswith("<!-- dw diff -->\n")
     assert "| `clean.orders` |" in text
 
