@@ -8,8 +8,8 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from flows import show
-from flows.prefect_defaults import end_orphans, let_go, set_defaults
+from flows import prefect_server, show
+from flows.prefect_defaults import let_go, set_defaults
 from tasks.docs import publish
 from tasks.inbox import open_inbox
 from tasks.report import RunReport
@@ -82,8 +82,8 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
     with show.progress(len(days), len(space.graph.tables), builds) as on_step:
         on_step("start", "Prefect, Great Expectations and the warehouse")
         space.lock()
-        end_orphans(settings.home)
         set_defaults(settings.home)
+        prefect_server.start()
         # Imported here: Prefect reads its settings when it is imported, and takes seconds.
         with total.stage("start"):
             import prefect  # noqa: F401
@@ -91,6 +91,7 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
             space.on_step = on_step
             space.loader.begin(space.run_id)
             total.altered += space.loader.take_altered()
+            prefect_server.ready()
         flow(total)
         with total.stage("docs"):
             on_step("docs", "Data Docs")

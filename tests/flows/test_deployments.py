@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from contracts.registry import REPOSITORY
-from flows.prefect_defaults import end_orphans, set_defaults
+from flows.prefect_defaults import set_defaults
 
 
 @pytest.fixture(scope="module")
@@ -99,27 +95,3 @@ def test_the_job_template_is_one_that_the_worker_takes(deploy: ModuleType) -> No
 
     template = json.loads((REPOSITORY / "infra/prefect/base-job-template.json").read_text())
     assert template["job_configuration"].keys() <= ECSJobConfiguration.model_fields.keys()
-
-
-def test_servers_that_killed_runs_left_behind_are_ended_and_no_others(tmp_path: Path) -> None:
-    def server(home: Path) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT_HOME": str(home / "prefect")}
-        started = subprocess.Popen(
-            [sys.executable, "-c", "print(flush=True); input()"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert started.stdout is not None
-        started.stdout.readline()
-        return started
-
-    left, other = server(tmp_path / "here"), server(tmp_path / "there")
-    try:
-        assert end_orphans(tmp_path / "here") == 1
-        assert left.wait() == -signal.SIGTERM
-        assert other.poll() is None
-    finally:
-        for process in (left, other):
-            process.kill()
-            process.communicate()

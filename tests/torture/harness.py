@@ -312,17 +312,17 @@ def try_command(expected: Expected, home: Path) -> Trial:
         trial.died.append(("command", "dw run"))
         with command(home, expected.repository) as second:
             _, said = second.communicate()
-        # Prefect's server is a process of its own, and outlives a run that is killed.
-        trial.faults += [f"process {pid} of the killed run lives on" for pid in _living(first.pid)]
+        # Prefect's server is a process of its own, which ends when it finds itself alone.
+        trial.faults += [f"process {pid} of the killed run lives on" for pid in _living(home)]
     trial.faults += [f"the next `dw run` ended with {second.returncode}: {said}"] if second.returncode else []
     return trial if second.returncode else replace(trial, faults=[*trial.faults, *expected.differences(home)])
 
 
-def _living(group: int) -> list[int]:
-    """The processes of a group; those that have ended and wait for their parent are none."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def _living(home: Path) -> list[int]:
+    """The processes that work in a home folder; those that have ended and wait for their parent are none."""
+    found, works_there = [], f"DW_HOME={home}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            condition, _, owner, *_ = stat.read_text().rpartition(")")[2].split()
-            found += [int(stat.parent.name)] if int(owner) == group and condition != "Z" else []
+            if works_there in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
     return found
