@@ -38,6 +38,8 @@ def check(*, write: bool) -> bool:
     except (ContractError, SqlError) as error:
         return _faults(error.faults)
     from expectations.compiler import stale_suites, write_suites
+    from sql.consumers import read_sound
+    from sql.lineage import sound_consumers
     from sql.lint import lint
     from tasks.warehouse.duckdb import DuckDBWarehouse
 
@@ -46,6 +48,8 @@ def check(*, write: bool) -> bool:
             empty.execute(statement)
         faults = lint(registry, graph, describe=empty.describe)
         faults += list(_reconciliation_faults(root, registry, empty))
+    notebooks, of_notebooks = read_sound(root)
+    faults += of_notebooks + sound_consumers(graph, registry, notebooks)[1]
     if write:
         for path in write_suites(root, registry):
             console.print(f"written: {path}")

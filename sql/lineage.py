@@ -72,6 +72,12 @@ class Lineage:
         """What reads tables and makes none, by name."""
         return self._consumers
 
+    def file(self, node: Node) -> str:
+        """Where it is written how a table is made, or what a consumer asks; of a table without SELECT, its contract."""
+        if isinstance(node, ConsumerId):
+            return self._consumers[node].file
+        return str(node.sql_file if node in self._followed else node.contract_file)
+
     def columns(self, node: Node) -> tuple[str, ...]:
         """A table's columns by its contract; of a view or notebook, those that its queries give."""
         if isinstance(node, TableId) and node in self._registry:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import panel
-from flows.commands.options import DAY, Json, Source, Table, day
+from flows.commands.options import DAY, Json, Place, Source, Table, day
 
 look = panel("Look at data")
 
@@ -59,6 +59,28 @@ def explain(table: Table) -> None:
     from flows import inspect_commands
 
     inspect_commands.explain(table)
+
+
+@look.command("dw lineage mart.finance_daily_revenue.net_amount --up")
+def lineage(
+    name: Place,
+    up: Annotated[bool, typer.Option("--up", help="only where it comes from")] = False,
+    down: Annotated[bool, typer.Option("--down", help="only where it goes")] = False,
+    depth: Annotated[int | None, typer.Option(min=1, help="so many steps; default: all the way")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw where a table or column comes from and where it goes, from the delivered files to notebooks."""
+    from flows import lineage_commands
+
+    lineage_commands.lineage(name, depth, up=up or not down, down=down or not up, as_json=as_json)
+
+
+@look.command("dw impact clean.orders.status")
+def impact(name: Place, as_json: Json = False) -> None:
+    """List what fails without a table or column, and what shows other values or rows when it changes."""
+    from flows import lineage_commands
+
+    lineage_commands.impact_of(name, as_json=as_json)
 
 
 @look.command("dw quality --table clean.orders --days 14")

@@ -30,6 +30,13 @@ TABLE = "<layer>.<table>"
 Source = Annotated[str, typer.Option(help="whose warehouse: shop, or a source that is mapped into our tables")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts, and nothing else")]
 Table = Annotated[str, typer.Argument(metavar=TABLE, help="for example core.fact_sales")]
+Place = Annotated[
+    str,
+    typer.Argument(
+        metavar=f"{TABLE}[.<column>]",
+        help="for example core.fact_sales or core.fact_sales.net_amount; also bi.<view>, notebook.<name>",
+    ),
+]
 From = Annotated[
     date | None,
     typer.Option("--from", parser=day, metavar=DAY, help="the first delivery day; default: the oldest"),

@@ -78,7 +78,9 @@ def test_each_commands_help_shows_an_example_of_it(dw: Dw, command: str) -> None
     assert f"Example: dw {command}" in words(said.out)
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c in ("render", "explain", "query", "reconcile")])
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if c in ("render", "explain", "lineage", "impact", "query", "reconcile")]
+)
 def test_the_examples_of_commands_that_only_read_work(dw: Dw, at_home: Path, command: str) -> None:
     _, *arguments = shlex.split(EPILOGS[command].removeprefix("Example: "))
     said = dw(*arguments)

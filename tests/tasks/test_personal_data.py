@@ -74,6 +74,8 @@ NOT_SEARCHED = {
     "backfill": "the flow of run, which is searched",
     "export": "leaves personal columns out, as its own tests look after; with an option it is meant to have them",
     "glue bundle": "writes SQL and schemas, and reads no data",
+    "lineage": "follows contracts and SQL, and reads no data",
+    "impact": "the same",
     "diff": "compares contracts and SQL, and reads no data",
     "deploy": "registers files of the repository with Prefect",
     "watch": "tells states of flow runs that Prefect knows",
