@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from tasks.site import figures
 from tasks.site.page import CATALOG, LINEAGE, NOTEBOOKS, QUALITY, RUNS, Page, relative
 
 ASSETS = Path(__file__).with_name("assets")
@@ -49,7 +50,7 @@ class Renderer:
             "instant": instant,
             "json_script": json_script,
         }
-        self._environment.globals |= {**shared, "exists": self._paths.__contains__}
+        self._environment.globals |= {**shared, "exists": self._paths.__contains__, "chart_theme": figures.theme()}
         self._environment.tests["page"] = self._paths.__contains__
 
     def page(self, page: Page) -> str:
