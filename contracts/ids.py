@@ -13,6 +13,8 @@ WAREHOUSE_LAYERS = LAYERS[1:]
 # What can lie in a bucket of its own; the last takes all that is of no layer: the lease, plans of Glue jobs.
 LAKE_BUCKETS = ("raw", "clean", "curated", "quarantine", "artifacts")
 STAGE_SCHEMA = "stage"
+# Views for reports: no layer, since nothing is made of them.
+BI_SCHEMA = "bi"
 # What reads tables and makes none: checks of figures, views for BI tools, notebooks.
 Consumes = Literal["reconciliation", "bi", "notebook"]
 CONSUMERS: tuple[Consumes, ...] = ("reconciliation", "bi", "notebook")

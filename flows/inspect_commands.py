@@ -19,7 +19,7 @@ from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import rules_of
 from flows.show import console
-from sql import ddl, merge, portable
+from sql import ddl, merge, portable, views
 from sql.dialect import SqlError, line_of, macros_of, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
 from sql.reconcile import per_day, read_checks
@@ -48,6 +48,7 @@ def check(*, write: bool) -> bool:
             empty.execute(statement)
         faults = lint(registry, graph, describe=empty.describe)
         faults += list(_reconciliation_faults(root, registry, empty))
+        faults += list(_view_faults(registry, empty))
     notebooks, of_notebooks = read_sound(root)
     faults += of_notebooks + sound_consumers(graph, registry, notebooks)[1]
     if write:
@@ -72,6 +73,18 @@ def _reconciliation_faults(root: Path, registry: Registry, empty: Warehouse) -> 
             yield from error.faults
         except WarehouseError as error:
             yield f"{check.file}:1: {error}"
+
+
+def _view_faults(registry: Registry, empty: Warehouse) -> Iterator[str]:
+    shown = views.views(registry)
+    if found := list(views.faults(shown)):
+        yield from found
+        return
+    for view in shown:
+        try:
+            empty.query(view.text)
+        except (SqlError, WarehouseError) as error:
+            yield f"{view.contract.file}:1: view: {error}"
 
 
 def _faults(faults: list[str]) -> bool:
@@ -100,6 +113,11 @@ def _statements(contract: Contract, registry: Registry, graph: Graph, part: str)
         return [ddl.create_table(contract)]
     if part == "select":
         return [graph.text(contract.table).strip()]
+    if part == "view":
+        view = next((v for v in views.views(registry) if v.table == contract.table), None)
+        if view is None:
+            raise ValueError(f"{contract.table} has no view: views show core and mart, but what is tagged internal")
+        return [views.create_schema(), view.drop(), *view.create()]
     if contract.table in graph.tables:
         built = merge.build_stage(contract, graph, registry, full=False)
     else:

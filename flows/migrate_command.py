@@ -74,15 +74,15 @@ def _show(plan: Plan, altered: list[str], script: list[str], *, is_applied: bool
         made = [relation.name for relation in plan.missing if not relation.is_queue]
         for name in made:
             console.print(f"[green]done[/]     {name}: created", soft_wrap=True)
-        for text in altered:
+        for text in (*altered, *_of_views(plan)):
             console.print(f"[green]done[/]     {escape(text)}", soft_wrap=True)
-        if not (made or altered):
+        if not (made or altered or plan.views):
             console.print("Nothing to do: every table is as its contract has it.")
         return
     if plan.is_empty:
         console.print("Nothing to do: every table is as its contract has it.")
         return
-    if plan.alterations or plan.missing:
+    if plan.alterations or plan.missing or plan.views:
         console.print(_changes(plan))
     for statement in script:
         console.print(escape(statement), soft_wrap=True, highlight=False)
@@ -101,13 +101,24 @@ def _changes(plan: Plan) -> Table:
             table.add_row(relation.name, "created", "")
     for change in plan.changes:
         table.add_row(change.table, str(change).partition(": ")[2], escape(change.note))
+    for text in _of_views(plan):
+        name, _, change = text.partition(": ")
+        table.add_row(name, change, "")
     return table
+
+
+def _of_views(plan: Plan) -> Iterator[str]:
+    """What happens to views for BI, a line each."""
+    yield from (f"{view.name}: view of {view.table} made" for view in plan.views.make)
+    yield from (f"{name}: view dropped" for name in plan.views.drop)
 
 
 def _script(plan: Plan, engine: Engine, text: Callable[[str], str]) -> Iterator[str]:
     """Everything that waits, as the engine would get it."""
     for relation in plan.missing:
         yield text(relation.create())
+    altered = {alteration.relation.name for alteration in plan.alterations}
+    yield from (text(statement) for statement in plan.views.in_the_way(altered))
     for alteration in plan.alterations:
         steps = alteration.steps(engine)
         yield from (text(step.sql) for step in steps if step.alone)
@@ -115,6 +126,10 @@ def _script(plan: Plan, engine: Engine, text: Callable[[str], str]) -> Iterator[
             yield "BEGIN;"
             yield from (f"{text(step.sql)}{' -- must be 0' if step.check else ''}" for step in together)
             yield "COMMIT;"
+    if plan.views:
+        yield "BEGIN;"
+        yield from map(text, plan.views.statements())
+        yield "COMMIT;"
 
 
 def _body(plan: Plan, altered: list[str], engine: Engine, text: Callable[[str], str]) -> dict[str, Any]:
@@ -132,5 +147,6 @@ def _body(plan: Plan, altered: list[str], engine: Engine, text: Callable[[str], 
         "refusals": [
             {"table": r.table, "column": r.column, "reason": r.reason, "remedy": r.remedy} for r in plan.refusals
         ],
+        "views": list(_of_views(plan)),
         "altered": altered,
     }

@@ -93,8 +93,8 @@ def create_reconciliation_queue() -> str:
 def comments(contract: Contract) -> list[str]:
     """COMMENT ON for the table and its columns, so that the contract's words stand where an analyst looks."""
     table = contract.table
-    told = [f"COMMENT ON TABLE {table} IS {_text(contract.description or contract.title)}"]
-    return told + [f"COMMENT ON COLUMN {table}.{c.name} IS {_text(c.description)}" for c in contract.columns]
+    told = [f"COMMENT ON TABLE {table} IS {literal(contract.description or contract.title)}"]
+    return told + [f"COMMENT ON COLUMN {table}.{c.name} IS {literal(c.description)}" for c in contract.columns]
 
 
 def drop_table(name: str) -> str:
@@ -128,5 +128,6 @@ def _distribution(contract: Contract) -> str:
     return f" DISTSTYLE {style.upper()}" + (f" DISTKEY ({column})" if column else "")
 
 
-def _text(words: str) -> str:
+def literal(words: str) -> str:
+    """A text as SQL."""
     return "'" + words.replace("'", "''") + "'"

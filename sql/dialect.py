@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, TokenError, UnsupportedError
 
-from contracts.ids import LAYERS, STAGE_SCHEMA, physical_schema
+from contracts.ids import BI_SCHEMA, LAYERS, STAGE_SCHEMA, physical_schema
 
 
 def _quotients() -> tuple[str, ...]:
@@ -64,7 +64,7 @@ ALLOWED_ANONYMOUS: frozenset[str] = frozenset({"OCTET_LENGTH"})
 # What an operand's type goes through unchanged in kind.
 ARITHMETIC = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.Neg, exp.Paren, exp.Nullif, exp.Coalesce, exp.Sum, exp.Abs)
 
-_SCHEMAS = frozenset((*LAYERS, STAGE_SCHEMA))
+_SCHEMAS = frozenset((*LAYERS, STAGE_SCHEMA, BI_SCHEMA))
 _ONLY_ON_REDSHIFT = (
     exp.DistStyleProperty,
     exp.DistKeyProperty,

@@ -1,9 +1,9 @@
-"""The warehouse's tables follow their contracts: what lacks is added, what grew is widened, the rest is refused."""
+"""The warehouse's tables and views follow their contracts: what lacks is added, what grew is widened, else refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -14,6 +14,9 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from sql import ddl, migration
 from sql.migration import Alteration, Breaking, Change, Recorded, Relation, Standing
+from sql.views import View
+from tasks import bi
+from tasks.bi import ViewPlan
 from tasks.warehouse import Warehouse
 
 HISTORY = TableId("audit", "schema_change")
@@ -30,7 +33,7 @@ class CopyLostRows(RuntimeError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What must happen so that the warehouse has the contracts' tables.
+    """What must happen so that the warehouse has the contracts' tables, and the views of them.
 
     `missing` are to be made, `alterations` to be altered, `refusals` stand against all of it. `unrecorded` tables
     stand, but `audit.schema_change` does not know them yet. `standing`: the tables and columns that are there.
@@ -41,6 +44,7 @@ class Plan:
     refusals: tuple[Breaking, ...]
     unrecorded: tuple[Contract, ...]
     standing: Mapping[str, Mapping[str, Standing]]
+    views: ViewPlan = field(default_factory=ViewPlan)
 
     @property
     def changes(self) -> list[Change]:
@@ -49,13 +53,13 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits and nothing is refused."""
-        return not (self.missing or self.alterations or self.refusals)
+        return not (self.missing or self.alterations or self.refusals or self.views)
 
 
 def plan(warehouse: Warehouse, registry: Registry) -> Plan:
     """Compare every table with its contract; reads only."""
     standing = warehouse.columns()
-    history = _history(warehouse, standing)
+    history, made = _history(warehouse, standing)
     missing: list[Relation] = []
     alterations: list[Alteration] = []
     refusals: list[Breaking] = []
@@ -75,7 +79,9 @@ def plan(warehouse: Warehouse, registry: Registry) -> Plan:
     alterations.sort(key=lambda alteration: alteration.relation.name != str(HISTORY))
     unrecorded = [c for c in registry.values() if str(c.table) in standing and str(c.table) not in history]
     known = unrecorded if HISTORY in registry else []
-    return Plan(tuple(missing), tuple(alterations), tuple(refusals), tuple(known), standing)
+    touched = [relation.name for relation in (*missing, *(a.relation for a in alterations))]
+    shown = bi.plan(warehouse, registry, made, touched)
+    return Plan(tuple(missing), tuple(alterations), tuple(refusals), tuple(known), standing, shown)
 
 
 def apply(warehouse: Warehouse, registry: Registry, plan: Plan, *, run_id: str, at: datetime) -> list[str]:
@@ -87,6 +93,9 @@ def apply(warehouse: Warehouse, registry: Registry, plan: Plan, *, run_id: str, 
         raise SchemaMismatch("\n".join(str(refusal) for refusal in plan.refusals))
     history = _Recorder(warehouse, HISTORY in registry, run_id, at)
     own = [a for a in plan.alterations if a.relation.name == str(HISTORY)]
+    # A run that is killed before they stand again leaves the next one to make them: they are missing then.
+    if in_the_way := plan.views.in_the_way({a.relation.name for a in plan.alterations}):
+        warehouse.transaction(partial(_run, warehouse, in_the_way))
     for alteration in own:
         _alter(warehouse, alteration, history)
     if plan.missing or plan.unrecorded:
@@ -94,6 +103,8 @@ def apply(warehouse: Warehouse, registry: Registry, plan: Plan, *, run_id: str, 
     for alteration in plan.alterations:
         if alteration not in own:
             _alter(warehouse, alteration, history)
+    if plan.views:
+        warehouse.transaction(partial(_show, warehouse, plan.views, history))
     return [f"{change}{f' ({change.note})' if change.note else ''}" for change in plan.changes]
 
 
@@ -116,6 +127,16 @@ def _create(warehouse: Warehouse, plan: Plan, history: _Recorder) -> None:
         if str(contract.table) not in altered:
             rows.append(history.row(contract, "found as the contract has it", []))
     history.write(rows)
+
+
+def _run(warehouse: Warehouse, statements: list[str]) -> None:
+    for statement in statements:
+        warehouse.execute(statement)
+
+
+def _show(warehouse: Warehouse, plan: ViewPlan, history: _Recorder) -> None:
+    _run(warehouse, plan.statements())
+    history.write([history.view_row(view) for view in plan.make])
 
 
 def _alter(warehouse: Warehouse, alteration: Alteration, history: _Recorder) -> None:
@@ -158,17 +179,28 @@ class _Recorder:
             "applied_at": self.at,
         }
 
+    def view_row(self, view: View) -> dict[str, object]:
+        shown = replace(view.contract, columns=view.columns)
+        row = self.row(shown, f"view of {view.table} made", [bi.recorded_statements(view)])
+        return {**row, "table_name": view.name}
+
     def write(self, rows: list[dict[str, object]]) -> None:
         if self.is_kept and rows:
             self.warehouse.insert_rows(str(HISTORY), list(rows[0]), rows)
 
 
-def _history(warehouse: Warehouse, standing: Mapping[str, object]) -> dict[str, dict[str, Recorded]]:
-    """The columns of each table as they were declared when it was last made or altered."""
+def _history(
+    warehouse: Warehouse, standing: Mapping[str, object]
+) -> tuple[dict[str, dict[str, Recorded]], dict[str, str]]:
+    """The columns of each table as they were last declared, and MD5 of the statements that made each view."""
     if str(HISTORY) not in standing:
-        return {}
-    rows: pl.DataFrame = warehouse.query(f"SELECT table_name, column_list FROM {HISTORY} ORDER BY applied_at, run_id")
-    return {name: migration.read_definition(columns) for name, columns in rows.iter_rows()}
+        return {}, {}
+    rows: pl.DataFrame = warehouse.query(
+        f"SELECT table_name, column_list, MD5(statements) AS statements_hash FROM {HISTORY} ORDER BY applied_at, run_id"
+    )
+    declared = {name: columns for name, columns, _ in rows.iter_rows() if not bi.is_view(name)}
+    made = {name: hash_ for name, _, hash_ in rows.iter_rows() if bi.is_view(name)}
+    return {name: migration.read_definition(columns) for name, columns in declared.items()}, made
 
 
 def _has_rows(warehouse: Warehouse, table: str) -> bool:

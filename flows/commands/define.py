@@ -29,11 +29,12 @@ class Dialect(StrEnum):
 
 
 class Part(StrEnum):
-    """Which SQL of a table: its SELECT, its CREATE TABLE, or the statements that build and publish it."""
+    """Which SQL of a table: its SELECT, CREATE TABLE, what builds and publishes it, or the view that shows it."""
 
     select = "select"
     ddl = "ddl"
     merge = "merge"
+    view = "view"
 
 
 class FailOn(StrEnum):

@@ -99,6 +99,10 @@ class Warehouse(ABC):
         """Every table of our schemas, `<schema>.<table>`, and its columns in order, as the engine reports them."""
 
     @abstractmethod
+    def views(self) -> set[str]:
+        """The names of the views for BI that stand, `bi.<view>`."""
+
+    @abstractmethod
     def _begin(self) -> None: ...
 
     @abstractmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
+from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from contracts.model import Contract
 from sql import ddl
 from sql.dialect import SESSION, to_duckdb
@@ -22,6 +22,7 @@ _COLUMNS = (
     "numeric_precision, numeric_scale FROM information_schema.columns "
     "WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position"
 )
+_VIEWS = "SELECT view_name FROM duckdb_views() WHERE database_name = current_database() AND schema_name = $schema"
 # A text literal is matched too, so that a `$word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 
@@ -134,6 +135,10 @@ class DuckDBWarehouse(Warehouse):
                 stands = Standing(reported(*type_), nullable == "YES")
                 found.setdefault(f"{ours[schema]}.{table}", {})[column] = stands
         return found
+
+    def views(self) -> set[str]:
+        schema = physical_schema(BI_SCHEMA, self._environment)
+        return {f"{BI_SCHEMA}.{name}" for (name,) in self._frame(_VIEWS, {"schema": schema}).iter_rows()}
 
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Plan a SELECT in DuckDB's own text without running it: the names and types of its columns."""

@@ -22,7 +22,7 @@ import polars as pl
 import redshift_connector
 from redshift_connector.error import InterfaceError
 
-from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
+from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
 from tasks.lake import LakeFile
@@ -42,6 +42,7 @@ _COLUMNS = (
     "numeric_precision, numeric_scale FROM information_schema.columns "
     "WHERE table_schema = :schema ORDER BY table_schema, table_name, ordinal_position"
 )
+_VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = :schema"
 # Text literals, quoted names and comments are matched too, so that a `:word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|/\*.*?\*/|--[^\n]*|(?<!:):([A-Za-z_]\w*)", re.DOTALL)
 # What UNLOAD writes below a prefix: numbered parts, and last of all the manifest.
@@ -157,6 +158,10 @@ class RedshiftWarehouse(Warehouse):
                 found.setdefault(f"{schema}.{table}", {})[column] = stands
         found.pop(TOKENS, None)
         return found
+
+    def views(self) -> set[str]:
+        found = self.query(_VIEWS, schema=physical_schema(BI_SCHEMA, self._environment))
+        return {f"{BI_SCHEMA}.{name}" for (name,) in found.iter_rows()}
 
     def transaction(self, work: Callable[[], T]) -> T:
         in_doubt: tuple[str, T] | None = None

@@ -23,6 +23,7 @@ from sql.dialect import binds_of, parse_statement, to_redshift
 from sql.graph import Graph
 from sql.migration import AddColumn, Alteration, Standing, WidenType, relations
 from sql.reconcile import per_day, per_key, read_checks, touched
+from sql.views import create_schema, views
 
 REGISTRY = Registry.read()
 GRAPH = Graph.read(REPOSITORY, REGISTRY)
@@ -82,6 +83,20 @@ def test_the_tables_of_all_contracts_stand_with_the_types_that_they_promise(run:
 def test_a_table_is_commented(run: Runner, contract: Contract) -> None:
     for statement in ddl.comments(contract):
         run(statement)
+
+
+def test_every_view_for_bi_is_made_commented_and_asked(run: Runner) -> None:
+    shown = views(REGISTRY)
+    run(create_schema())
+    for view in shown:
+        for statement in (view.drop(), *view.create()):
+            run(statement)
+        assert run(f"SELECT * FROM {view.name}") == []
+    found = run("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'bi'")
+    assert sorted(map(tuple, found)) == sorted((v.name[3:], c.name) for v in shown for c in v.columns)
+    # Each test of this file has tables without views on them.
+    for view in shown:
+        run(view.drop())
 
 
 @pytest.mark.parametrize("contract", IN_WAREHOUSE, ids=lambda c: str(c.table))

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from contracts.ids import STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
+from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
 from tasks import aws
 from tasks.lake import open_lake
 from tasks.lock import Lease
@@ -54,7 +54,8 @@ class Place:
 
     @cached_property
     def schemas(self) -> list[str]:
-        return [physical_schema(name, self.settings.environment) for name in (*WAREHOUSE_LAYERS, STAGE_SCHEMA)]
+        names = (*WAREHOUSE_LAYERS, BI_SCHEMA, STAGE_SCHEMA)
+        return [physical_schema(name, self.settings.environment) for name in names]
 
     @cached_property
     def is_redshift(self) -> bool:
