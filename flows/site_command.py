@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows import show
 from tasks.site.make import make
+from tasks.site.render import plural
 from tasks.sources import settings_for
 
 
@@ -17,10 +18,9 @@ def site(source: str, out: Path | None, *, open_: bool) -> None:
     settings, started = settings_for(source), time.perf_counter()
     with show.status("Building the site"):
         made = make(settings, out)
-    pages = sum(name.endswith(".html") for name in made.files)
-    seconds = time.perf_counter() - started
-    show.console.print(
-        f"{pages} pages, {made.changed} files new or changed, {seconds:.1f} s: {made.index}", soft_wrap=True
-    )
-    if open_ and not webbrowser.open(made.index.as_uri()):
-        sys.stderr.write(f"dw site: there is no browser here; open {made.index}\n")
+    site, seconds = made.site, time.perf_counter() - started
+    pages = plural(sum(name.endswith(".html") for name in site.files), "page")
+    changed = f"{plural(site.changed, 'file')} new or changed"
+    show.console.print(f"{pages}, {changed}, {seconds:.1f} s: {made.where}", soft_wrap=True)
+    if open_ and not (site.index.exists() and webbrowser.open(site.index.as_uri())):
+        sys.stderr.write(f"dw site: there is no browser here; open {made.where}\n")

@@ -1,4 +1,4 @@
-"""Data Docs of a run: rendered from each table's latest validation; in aws mode they lie on S3, with the results."""
+"""Data Docs of a run: rendered from each table's latest validation; in aws mode on S3, with results and site."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _RESULTS, _PAGE = "results/", "text/html; charset=utf-8"
 
 
 def publish(space: Workspace) -> str:
-    """Render the site anew where a table was validated; returns where its index is."""
+    """Render the docs anew where a table was validated; returns where their index is. In aws mode the site follows."""
     # Great Expectations renders; who publishes nothing does not wait for its import.
     from expectations.data_docs import build_site
 
     results, site = space.gate.results, space.settings.data_docs
     if space.settings.mode == "local":
         return str(build_site(results, site))
-    store = Store(space.settings.site_url, space.settings.kms_key)
+    store = Store(space.settings.docs_at, space.settings.kms_key)
     _exchange(store, results)
     build_site(results, site)
     pages = {path.name: path for path in site.glob("*.html")}
@@ -29,6 +29,10 @@ def publish(space: Workspace) -> str:
     store.delete(key for key, _ in store.listed() if key.endswith(".html") and key not in pages)
     # They lie on S3 now; kept here, a later publish would send them over newer ones.
     shutil.rmtree(results, ignore_errors=True)
+    # Locally `dw site` builds it, for whoever sits there.
+    from tasks.site.make import make_of
+
+    make_of(space.settings, space.warehouse)
     return store.uri("index.html")
 
 

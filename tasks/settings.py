@@ -48,8 +48,9 @@ class Settings(BaseSettings):
         "",
         description="aws: `s3://bucket/prefix` of the lake; with `{layer}` in the bucket's name a bucket for each",
     )
-    docs_url: str = Field(
-        "", description="aws: `s3://bucket/prefix` of Data Docs; without it `<DW_LAKE_URL>/data_docs`"
+    site_url: str = Field(
+        "",
+        description="aws: `s3://bucket/prefix` of the site, Data Docs in `data_docs`; without it `<DW_LAKE_URL>/site`",
     )
     kms_key: str = Field(
         "",
@@ -120,7 +121,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not the ARN of an SNS topic")
         return value
 
-    @field_validator("inbox_url", "docs_url")
+    @field_validator("inbox_url", "site_url")
     @classmethod
     def _s3(cls, value: str) -> str:
         if value and not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/[^/]+)*/?", value):
@@ -157,7 +158,7 @@ class Settings(BaseSettings):
             "reporting_currency": reporting_currency,
         }
         if self.mode == "aws":
-            urls = {name: getattr(self, name) for name in ("inbox_url", "lake_url", "docs_url")}
+            urls = {name: getattr(self, name) for name in ("inbox_url", "lake_url", "site_url")}
             update |= {name: f"{url}/{source}" for name, url in urls.items() if url}
             update["environment"] = f"{self.environment}_{source}" if self.environment else source
         return self.model_copy(update=update)
@@ -200,9 +201,14 @@ class Settings(BaseSettings):
         return self.home / "alerts.jsonl"
 
     @property
-    def site_url(self) -> str:
-        """Where aws mode publishes Data Docs."""
-        return self.docs_url or f"{self.lake_url}/data_docs"
+    def site_at(self) -> str:
+        """Where aws mode publishes the site."""
+        return self.site_url or f"{self.lake_url}/site"
+
+    @property
+    def docs_at(self) -> str:
+        """Where aws mode publishes Data Docs: inside the site, so that both link to each other."""
+        return f"{self.site_at}/data_docs"
 
     @property
     def warehouse_name(self) -> str:
@@ -227,7 +233,7 @@ class Settings(BaseSettings):
 
     @property
     def data_docs(self) -> Path:
-        """Where the site is rendered; aws mode publishes it at `site_url`."""
+        """Where the site is rendered; aws mode publishes it at `docs_at`."""
         if self.mode == "aws":
             return self.scratch / "data_docs"
         return self.home / "data_docs"

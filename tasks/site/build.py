@@ -16,7 +16,7 @@ from markupsafe import Markup
 from tasks.site import catalog, search
 from tasks.site.facts import SiteFacts
 from tasks.site.page import CATALOG, DATA_DOCS, File, Page
-from tasks.site.render import ASSETS, NAV, Renderer
+from tasks.site.render import ASSETS, BY_HASH, NAV, Renderer
 
 Family = Callable[[SiteFacts], Iterator[Page | File]]
 FAMILIES: tuple[Family, ...] = (catalog.pages, search.pages)
@@ -60,7 +60,7 @@ def rendered(facts: SiteFacts) -> dict[str, bytes]:
 def shell(title: str, body: str, path: str) -> str:
     """A page of the site around HTML that was made elsewhere (Great Expectations, notebooks)."""
     page = Page(path, title, "plain.html", {"body": Markup(body)})
-    return Renderer({target for _, target, _ in NAV}, {"source": "", "built_at": None}).page(page)
+    return Renderer({target for _, target, _ in NAV}, {"site_source": ""}).page(page)
 
 
 def write_assets(out: Path) -> None:
@@ -70,7 +70,7 @@ def write_assets(out: Path) -> None:
 
 
 def _shared(facts: SiteFacts) -> Mapping[str, Any]:
-    return {"source": facts.settings.source, "built_at": facts.built_at}
+    return {"site_source": facts.settings.source}
 
 
 def _add(files: dict[str, bytes], path: str, body: bytes) -> None:
@@ -82,10 +82,10 @@ def _add(files: dict[str, bytes], path: str, body: bytes) -> None:
 def _assets(vendored: set[str]) -> Iterator[tuple[str, bytes]]:
     """Our own assets, and of the vendored ones those that a page loads, and all licences."""
     for path in sorted(p for p in ASSETS.iterdir() if p.is_file()):
-        yield f"assets/{path.name}", _with_font(path.read_bytes()) if path.suffix == ".css" else path.read_bytes()
+        yield f"{BY_HASH}{path.name}", _with_font(path.read_bytes()) if path.suffix == ".css" else path.read_bytes()
     licences = {f"vendor/{path.name}" for path in (ASSETS / "vendor").glob("*.LICENSE.txt")}
     for name in sorted(_SHELL | vendored | licences):
-        yield f"assets/{name}", (ASSETS / name).read_bytes()
+        yield f"{BY_HASH}{name}", (ASSETS / name).read_bytes()
 
 
 def _with_font(style: bytes) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from contracts.ids import LAYERS, TableId
+from contracts.ids import TableId
 from contracts.model import Column, Contract
 from expectations.rules import Rule
 from tasks.site import words
@@ -15,7 +15,9 @@ from tasks.site.catalog_facts import TableFacts
 from tasks.site.facts import SiteFacts
 from tasks.site.highlight import highlighted
 from tasks.site.page import CATALOG, Page, contract_path, lineage_path, quality_path, table_path
-from tasks.site.render import plural
+
+# Readers begin with answers; the drawing above the list goes from files to answers.
+FIRST_READ = ("mart", "core", "curated", "clean", "raw", "audit")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def quality_badge(fact: TableFacts | None) -> Badge:
 def _index(facts: SiteFacts) -> dict[str, Any]:
     newest = _newest_delivery(facts)
     layers = []
-    for layer in LAYERS:
+    for layer in FIRST_READ:
         rows = [_row(facts, contract, newest) for contract in facts.registry.layer(layer)]
         if rows:
             name, what = words.LAYERS[layer]
@@ -77,6 +79,7 @@ def _index(facts: SiteFacts) -> dict[str, Any]:
         "layers": layers,
         "owners": owners,
         "newest": newest,
+        "built_at": facts.built_at,
         "has_warehouse": facts.has_warehouse,
         "rule_count": sum(map(len, facts.rules.values())),
         "column_count": sum(len(c.columns) for c in facts.registry.values()),
@@ -122,17 +125,9 @@ def _table(facts: SiteFacts, contract: Contract) -> dict[str, Any]:
         "sql_file": str(table.sql_file) if made else "",
         "reads": sorted(facts.graph.upstream(table) | _before(facts, table)),
         "readers": sorted(facts.graph.downstream(table) | _after(facts, table)),
-        "age": _age(facts.built_at - fact.loaded_at) if fact and fact.loaded_at else "",
         "more": (("Lineage of its columns", lineage_path(table)), ("Quality over time", quality_path(table))),
         "sample_columns": [c for c in contract.columns if fact and fact.sample and c.name in fact.sample[0]],
     }
-
-
-def _age(age: timedelta) -> str:
-    """A span in its largest unit."""
-    hours = age.total_seconds() / 3600
-    count, unit = (hours / 24, "day") if hours >= 48 else (hours, "hour") if hours >= 1 else (hours * 60, "minute")
-    return plural(int(count), unit)
 
 
 def _column(column: Column, rules: list[Rule], reference: Any) -> dict[str, Any]:

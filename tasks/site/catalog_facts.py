@@ -47,12 +47,13 @@ def read_tables(warehouse: Warehouse, registry: Registry, graph: Graph) -> dict[
     standing = warehouse.columns()
     there = [c for c in registry.values() if str(c.table) in standing]
     known: dict[TableId, dict[str, Any]] = {c.table: {} for c in there}
-    for found in (_counted(warehouse, there, standing), _loads(warehouse)):
+    for found in (_counted(warehouse, there, standing), _loads(warehouse, standing)):
         for table, facts in found.items():
             known.setdefault(table, {}).update(facts)
     for name, keys in waiting_tables(warehouse, registry, graph).items():
         known.setdefault(TableId.parse(name), {})["waiting"] = keys
-    for table, scores in _scores(warehouse, registry).items():
+    scored = _scores(warehouse, registry) if "audit.quality_score" in standing else {}
+    for table, scores in scored.items():
         known.setdefault(table, {})["scores"] = scores
     for contract in there:
         known[contract.table]["sample"] = _sample(warehouse, contract, standing[str(contract.table)])
@@ -79,13 +80,14 @@ def _counted(
     return {TableId.parse(name): {"rows": count, "newest": newest} for name, count, newest in rows}
 
 
-def _loads(warehouse: Warehouse) -> dict[TableId, dict[str, Any]]:
+def _loads(warehouse: Warehouse, standing: Collection[str]) -> dict[TableId, dict[str, Any]]:
     """When rows last came into each table: by delivery into raw and clean tables, by build into the others."""
     found: dict[TableId, dict[str, Any]] = {}
-    for name, delivery, loaded_at in warehouse.query(_LOADED).iter_rows():
+    # A warehouse that an earlier version made may lack a table of the books.
+    for name, delivery, loaded_at in warehouse.query(_LOADED).iter_rows() if "audit.load_ledger" in standing else ():
         for layer in ("raw", "clean"):
             found[TableId(layer, TableId.parse(name).name)] = {"last_delivery": delivery, "loaded_at": loaded_at}
-    for name, built_at in warehouse.query(_BUILT).iter_rows():
+    for name, built_at in warehouse.query(_BUILT).iter_rows() if "audit.table_build" in standing else ():
         found.setdefault(TableId.parse(name), {"loaded_at": built_at})
     return found
 

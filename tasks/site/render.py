@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tasks.site import figures
 from tasks.site.page import CATALOG, LINEAGE, NOTEBOOKS, QUALITY, RUNS, Page, relative
 
 ASSETS = Path(__file__).with_name("assets")
+# Files below it are named with what is in them, and nothing else lies there.
+BY_HASH = "assets/"
 _TEMPLATES = Path(__file__).with_name("templates")
 NAV = (
     ("Catalog", CATALOG, ("index.html", "tables/", "contracts/")),
@@ -72,13 +75,19 @@ class Renderer:
             raise FileNotFoundError(f"the site has no asset {name}; it should stand in {ASSETS / name}")
         if name.startswith("vendor/"):
             self.vendored.add(name)
-        return relative(f"assets/{name}", start)
+        return f"{relative(BY_HASH + name, start)}?v={_version(name)}"
 
     def _nav(self, path: str) -> Iterable[tuple[str, str, bool]]:
         """Label, link and whether the page is of this part, for the parts that the build has."""
         for label, target, inside in NAV:
             if target in self._paths:
                 yield label, relative(target, path), path.startswith(inside)
+
+
+@cache
+def _version(name: str) -> str:
+    """Another one for another content, so that a browser may keep its copy for good."""
+    return hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]
 
 
 def number(value: float | None, digits: int = 0) -> str:

@@ -10,7 +10,7 @@ from tasks.site.page import File, table_path
 from tasks.site.render import as_json
 
 # A script that sets one variable: a page that is opened from a file may load scripts, and nothing else.
-DATA = "assets/search-data.js"
+DATA = "search-data.js"
 
 
 def pages(facts: SiteFacts) -> Iterator[File]:

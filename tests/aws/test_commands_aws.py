@@ -109,6 +109,18 @@ def test_reading_commands_answer_from_redshift_and_leave_no_local_copy(
     fails(dw("query", "delete from core.colour"), "read-only transaction")
 
 
+def test_the_site_is_made_from_redshift_and_published(dw: Dw, house: tuple[House, Settings]) -> None:
+    _, settings = house
+    said = dw("site")
+    assert (said.code, said.err) == (0, "")
+    store = Store(settings.site_at)
+    assert store.uri("index.html") in said.out
+    page = store.get("tables/clean.things.html")[0].decode()
+    assert "a***@e***" in page
+    assert "a@example.net" not in page
+    assert "2026-01-05" in page
+
+
 def test_redrive_rebuild_and_discard_change_lake_and_redshift(dw: Dw, house: tuple[House, Settings]) -> None:
     made, _ = house
     made.allow((*COLOURS, "green"), 0, OWNER)

@@ -21,6 +21,7 @@ from small_shop import Shop, read_repository
 
 from contracts.registry import REPOSITORY
 from tasks.glue_bundle import write_bundle
+from tasks.s3 import Store
 from tasks.settings import Settings
 
 pytest.importorskip("pyspark", reason=SPARK_IS_MISSING)
@@ -138,6 +139,11 @@ def test_every_statement_of_the_run_is_tagged(ran: Ran) -> None:
     ]
     assert own
     assert all(text.startswith("/* warehouse run=") and "table=core.fact_sales */" in text for text in own)
+
+
+def test_the_site_is_published_with_the_data_docs_inside(ran: Ran) -> None:
+    found = {key for key, _ in Store(ran.settings.site_at).listed()}
+    assert {"index.html", "tables/mart.executive_kpi_daily.html", "data_docs/index.html"} <= found
 
 
 def test_nothing_of_the_data_stays_on_the_machine_but_scratch_and_docs(ran: Ran) -> None:

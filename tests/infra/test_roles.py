@@ -117,8 +117,9 @@ def test_a_flow_run_may_use_the_lake(platform: Platform, settings: Settings) -> 
         lease.acquire("run")
         lease.check()
         lease.release()
-        docs = Store(settings.docs_url, settings.kms_key)
+        docs = Store(settings.docs_at, settings.kms_key)
         docs.send("index.html", b"x")
+        Store(settings.site_at, settings.kms_key).send("tables/core.fact_sales.html", b"x")
         inbox = Store(settings.inbox_url)
         assert [key for key, _ in inbox.listed()] == ["2026-01-01/orders.csv"]
         assert inbox.get("2026-01-01/orders.csv")[0] == b"x"

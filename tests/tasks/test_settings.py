@@ -119,9 +119,12 @@ def test_another_source_has_prefixes_and_schemas_of_its_own() -> None:
     assert (other.inbox_url, other.lake_url) == ("s3://landing/shop/online_retail", "s3://lake/online_retail")
     assert other.environment == "dev_online_retail"
     assert shop.inbox_url == "s3://landing/shop"
-    assert (shop.site_url, other.site_url) == ("s3://lake/data_docs", "s3://lake/online_retail/data_docs")
-    apart = shop.model_copy(update={"docs_url": "s3://docs"})
-    assert apart.for_source("o", shop_timezone="UTC", reporting_currency="EUR").site_url == "s3://docs/o"
+    assert (shop.site_at, other.site_at) == ("s3://lake/site", "s3://lake/online_retail/site")
+    assert shop.docs_at == "s3://lake/site/data_docs"
+    apart = shop.model_copy(update={"site_url": "s3://pages"}).for_source(
+        "o", shop_timezone="UTC", reporting_currency="EUR"
+    )
+    assert (apart.site_at, apart.docs_at) == ("s3://pages/o", "s3://pages/o/data_docs")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,13 @@ document.addEventListener("keydown", (event) => {
   input.focus();
 });
 
+// How long ago it was when somebody reads it, not when the page was built.
+for (const ago of document.querySelectorAll(".ago")) {
+  const hours = (Date.now() - Date.parse(ago.parentElement.querySelector("time").dateTime)) / 3.6e6;
+  const [count, unit] = hours >= 48 ? [hours / 24, "day"] : hours >= 1 ? [hours, "hour"] : [hours * 60, "minute"];
+  ago.textContent = `(${new Intl.RelativeTimeFormat("en").format(-Math.floor(count), unit)})`;
+}
+
 const filters = document.getElementById("filters");
 if (filters) {
   const rows = [...document.querySelectorAll("tr[data-layer]")];

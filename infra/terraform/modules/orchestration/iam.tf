@@ -53,7 +53,7 @@ data "aws_iam_policy_document" "task" {
     resources = concat(
       ["${var.buckets["raw"].arn}/raw/*", "${var.buckets["raw"].arn}/*/raw/*"],
       [for layer in ["clean", "curated", "quarantine", "artifacts"] : "${var.buckets[layer].arn}/*"],
-      ["${var.buckets["site"].arn}/data_docs/*"],
+      ["${var.buckets["site"].arn}/*"],
     )
   }
 

@@ -27,7 +27,7 @@ locals {
     DW_HOME              = local.home
     DW_INBOX_URL         = "s3://${var.buckets["raw"].id}/inbox"
     DW_LAKE_URL          = "s3://${replace(var.buckets["artifacts"].id, "/-artifacts$/", "-{layer}")}"
-    DW_DOCS_URL          = "s3://${var.buckets["site"].id}/data_docs"
+    DW_SITE_URL          = "s3://${var.buckets["site"].id}"
     DW_KMS_KEY           = var.kms_key_arn
     DW_GLUE_JOB          = var.glue_job_name
     DW_REDSHIFT_CLUSTER  = var.cluster_identifier
