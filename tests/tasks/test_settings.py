@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -156,12 +155,3 @@ def test_a_topic_is_the_arn_of_one(topic: str) -> None:
     with pytest.raises(ValidationError, match="is not the ARN of an SNS topic"):
         Settings(alert_topic=topic)
     assert Settings(alert_topic="arn:aws:sns:ap-south-1:123456789012:alerts").alert_topic
-
-
-def test_every_setting_stands_in_the_documents_with_its_default() -> None:
-    text = (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| `DW_([A-Z_]+)` \| ([^|]*?) ?\| [^|]+ \|$", text, re.MULTILINE))
-    assert told.keys() == {name.upper() for name in Settings.model_fields}
-    for name, field in Settings.model_fields.items():
-        if name not in ("home", "repository"):
-            assert told[name.upper()] == (f"`{field.default}`" if field.default not in ("", None) else "")
