@@ -38,7 +38,7 @@ def check(*, write: bool) -> bool:
     except (ContractError, SqlError) as error:
         return _faults(error.faults)
     from expectations.compiler import stale_suites, write_suites
-    from sql.consumers import read_sound
+    from sql.consumers import read_sound, views_as_consumers
     from sql.lineage import sound_consumers
     from sql.lint import lint
     from tasks.warehouse.duckdb import DuckDBWarehouse
@@ -50,7 +50,7 @@ def check(*, write: bool) -> bool:
         faults += list(_reconciliation_faults(root, registry, empty))
         faults += list(_view_faults(registry, empty))
     notebooks, of_notebooks = read_sound(root)
-    faults += of_notebooks + sound_consumers(graph, registry, notebooks)[1]
+    faults += of_notebooks + sound_consumers(graph, registry, [*views_as_consumers(registry), *notebooks])[1]
     if write:
         for path in write_suites(root, registry):
             console.print(f"written: {path}")

@@ -1,4 +1,4 @@
-"""What reads tables and makes none: reconciliation checks and the SQL of notebooks, as SELECTs that say their place."""
+"""What reads tables and makes none: checks, views for BI, the SQL of notebooks, as SELECTs that say their place."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from typing import Any
 from sqlglot import Tokenizer, TokenType, exp
 from sqlglot.errors import TokenError
 
-from contracts.ids import LAYERS, ConsumerId, Node
+from contracts.ids import BI_SCHEMA, LAYERS, ConsumerId, Node
+from contracts.registry import Registry
 from sql.dialect import SqlError, parse_select
 from sql.graph import node_of
 from sql.reconcile import Check
+from sql.views import views
 
 FOLDER = "notebooks"
 _TOKENS = Tokenizer(dialect="redshift")
-_SCHEMAS = (*LAYERS, "bi")
+_SCHEMAS = (*LAYERS, BI_SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,15 @@ def checks_as_consumers(checks: Iterable[Check]) -> tuple[Consumer, ...]:
     return tuple(
         Consumer(ConsumerId("reconciliation", check.name), check.file, (Query(check.text, check.file),))
         for check in checks
+    )
+
+
+def views_as_consumers(registry: Registry) -> tuple[Consumer, ...]:
+    """The views for BI; one that has no column yet is told by the lint."""
+    return tuple(
+        Consumer(ConsumerId("bi", view.name.partition(".")[2]), view.contract.file, (Query(view.text, view.name),))
+        for view in views(registry)
+        if view.columns
     )
 
 

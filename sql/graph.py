@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from contracts.ids import ConsumerId, Node, TableId
+from contracts.ids import BI_SCHEMA, ConsumerId, Node, TableId
 from contracts.registry import Registry
 from sql.dialect import SqlError, line_of, parse_select
 
@@ -120,7 +120,7 @@ class Graph:
 
 def node_of(table: exp.Table) -> Node:
     """What a scan reads: a table, or a view for BI tools; ValueError where it names another schema or none."""
-    if table.db == "bi":
+    if table.db == BI_SCHEMA:
         return ConsumerId("bi", table.name)
     return TableId.parse(f"{table.db}.{table.name}" if table.db else table.name)
 

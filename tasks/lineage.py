@@ -15,9 +15,10 @@ from contracts.model import Contract, Match
 from contracts.registry import Registry
 from expectations.predicates import rule_columns
 from expectations.rules import Rule
-from sql.consumers import Consumer, Query, checks_as_consumers, read_notebooks
+from sql.consumers import Query, checks_as_consumers, read_sound, views_as_consumers
+from sql.dialect import SqlError
 from sql.graph import Graph
-from sql.lineage import Lineage, Reached
+from sql.lineage import Lineage, Reached, sound_consumers
 from sql.reconcile import read_checks
 
 # value: made from it. rows: it decides which rows there are. named: a SELECT names it for neither. reads: of tables.
@@ -50,14 +51,16 @@ class Hit:
     file: str
 
 
-def read_lineage(root: Path, registry: Registry, graph: Graph) -> Lineage:
-    """Lineage of a repository with all that consumes its tables; SqlError on SQL of a notebook that is wrong."""
-    return Lineage(graph, registry, consumers_of(root, registry))
+def read_lineage(root: Path, registry: Registry, graph: Graph, *, strict: bool = True) -> Lineage:
+    """Lineage of a repository with its reconciliation checks, views and notebooks.
 
-
-def consumers_of(root: Path, registry: Registry) -> tuple[Consumer, ...]:
-    """Reconciliation checks and notebooks."""
-    return (*checks_as_consumers(read_checks(root, registry)), *read_notebooks(root))
+    SqlError where a notebook's SQL is wrong; if not `strict`, that notebook is left out (`dw check` tells of it).
+    """
+    notebooks, faults = read_sound(root)
+    consumers, of_their_sql = sound_consumers(graph, registry, [*views_as_consumers(registry), *notebooks])
+    if strict and (faults or of_their_sql):
+        raise SqlError([*faults, *of_their_sql])
+    return Lineage(graph, registry, (*checks_as_consumers(read_checks(root, registry)), *consumers))
 
 
 def find(lineage: Lineage, text: str) -> Place:

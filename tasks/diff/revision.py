@@ -20,7 +20,7 @@ from contracts.model import Contract
 from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import Rule, rules_of
-from sql.consumers import Consumer, read_sound
+from sql.consumers import Consumer, read_sound, views_as_consumers
 from sql.dialect import SqlError
 from sql.graph import SQL_LAYERS, Graph, read_by
 from sql.lineage import Lineage, sound_consumers
@@ -104,7 +104,9 @@ class Revision:
             except SqlError as error:
                 faults += error.faults
         notebooks, of_notebooks = read_sound(root)
-        consumers, of_their_sql = sound_consumers(graph, registry, notebooks, unread=unread)
+        consumers, of_their_sql = sound_consumers(
+            graph, registry, [*views_as_consumers(registry), *notebooks], unread=unread
+        )
         faults += of_notebooks + of_their_sql
         deployments: dict[str, dict[str, Any]] = {}
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from small_tree import Tree
 
+from sql.lineage import Reached
 from tasks.diff.model import Change, Diff, TableDiff
 
 RAW = "order_id varchar(16)\namount varchar(16)\nstate varchar(8)"
@@ -28,6 +29,11 @@ Told = Callable[..., Diff]
 def only(diff: Diff, table: str | None = None) -> TableDiff:
     (found,) = [t for t in diff.tables if table in (None, str(t.table))]
     return found
+
+
+def reached(diff: Diff) -> list[Reached]:
+    """The tables that it reaches, without the view of each."""
+    return [one for one in diff.reached if one.table.layer != "bi"]
 
 
 def one(diff: Diff, name: str) -> Change:

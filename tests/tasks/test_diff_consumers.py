@@ -33,19 +33,23 @@ def diff(old: Tree, new: Tree, folder: Path) -> Diff:
     return compare(*read_folders((old.write(folder / "old"), "old"), (new.write(folder / "new"), "new")))
 
 
-def test_other_values_and_other_rows_reach_notebooks(tmp_path: Path) -> None:
+def test_other_values_and_other_rows_reach_views_and_notebooks(tmp_path: Path) -> None:
     other = SHOP.with_select("mart.sales", "SELECT state, SUM(amount + 1) AS net FROM clean.orders GROUP BY state")
     found = diff(SHOP, other, tmp_path / "values")
     assert [(str(r.table), r.columns, r.is_of_rows) for r in found.reached] == [
-        ("notebook.01_sales", ("total",), False)
+        ("bi.mart_sales", ("net",), False),
+        ("notebook.01_sales", ("total",), False),
     ]
     fewer = SHOP.with_select(
         "mart.sales", "SELECT state, SUM(amount) AS net FROM clean.orders WHERE amount > 0 GROUP BY state"
     )
     found = diff(SHOP, fewer, tmp_path / "rows")
-    assert [(str(r.table), r.is_of_rows) for r in found.reached] == [("notebook.01_sales", True)]
-    assert "What reads it: 1 notebook downstream" in markdown(found)
-    assert "Rows may differ in: `notebook.01_sales`" in markdown(found)
+    assert [(str(r.table), r.is_of_rows) for r in found.reached] == [
+        ("bi.mart_sales", True),
+        ("notebook.01_sales", True),
+    ]
+    assert "What reads it: 1 view, 1 notebook downstream" in markdown(found)
+    assert "Rows may differ in: `bi.mart_sales`, `notebook.01_sales`" in markdown(found)
 
 
 def test_a_column_that_goes_is_looked_for_in_notebooks_and_told_as_a_fault(tmp_path: Path) -> None:

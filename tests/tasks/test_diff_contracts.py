@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from diff_shop import FACT, ORDERS, RAW, SHOP, Told, one, only
+from diff_shop import FACT, ORDERS, RAW, SHOP, Told, one, only, reached
 from hypothesis import given
 from hypothesis import strategies as st
 from small_tree import Tree
@@ -169,7 +169,7 @@ def test_a_load_changes(diff: Told, load: dict[str, Any], level: Level) -> None:
 def test_a_clean_table_that_appends_is_another(diff: Told) -> None:
     found = diff(SHOP, SHOP.with_contract("clean.orders", ORDERS, custom={"load": {"strategy": "append"}}))
     assert one(found, "strategy").level is Level.BREAKING
-    assert {str(r.table) for r in found.reached} == {"core.fact", "mart.sales"}
+    assert {str(r.table) for r in reached(found)} == {"core.fact", "mart.sales"}
 
 
 def test_thresholds_and_latency(diff: Told) -> None:

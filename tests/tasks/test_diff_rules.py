@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from diff_shop import AMOUNTS, ORDERS, SHOP, Told, one, only, with_rule
+from diff_shop import AMOUNTS, ORDERS, SHOP, Told, one, only, reached, with_rule
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +41,7 @@ def test_rules_come_and_go(diff: Told) -> None:
 
 def test_rows_that_are_set_aside_are_rows_that_readers_lack(diff: Told) -> None:
     found = diff(SHOP, with_rule("quarantine", AMOUNTS))
-    assert {str(r.table): r.is_of_rows for r in found.reached} == {"core.fact": True, "mart.sales": True}
+    assert {str(r.table): r.is_of_rows for r in reached(found)} == {"core.fact": True, "mart.sales": True}
     assert diff(SHOP, with_rule("block", AMOUNTS)).reached == ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from diff_shop import FACT, ORDERS, RAW, SHOP, Told, only
+from diff_shop import FACT, ORDERS, RAW, SHOP, Told, only, reached
 
 from contracts.ids import TableId
 from tasks.diff.model import Level
@@ -26,22 +26,22 @@ def test_a_select_changes_by_meaning_or_not(diff: Told) -> None:
 def test_reach_by_values_and_by_rows(diff: Told) -> None:
     path = "sql/core/fact.sql"
     values = diff(SHOP, SHOP.with_file(path, SHOP.files[path].replace("amount AS net", "amount * 2 AS net")))
-    assert [(str(r.table), r.columns, r.is_of_rows) for r in values.reached] == [("mart.sales", ("net",), False)]
+    assert [(str(r.table), r.columns, r.is_of_rows) for r in reached(values)] == [("mart.sales", ("net",), False)]
     rows = diff(SHOP, SHOP.with_file(path, SHOP.files[path].replace("note IS NULL", "state IS NULL")))
-    assert [(str(r.table), r.columns, r.is_of_rows) for r in rows.reached] == [("mart.sales", (), True)]
+    assert [(str(r.table), r.columns, r.is_of_rows) for r in reached(rows)] == [("mart.sales", (), True)]
     grouped = diff(SHOP, SHOP.with_file(path, SHOP.files[path].replace(", state", ", UPPER(state) AS state")))
-    assert [(str(r.table), r.columns, r.is_of_rows) for r in grouped.reached] == [("mart.sales", ("state",), True)]
+    assert [(str(r.table), r.columns, r.is_of_rows) for r in reached(grouped)] == [("mart.sales", ("state",), True)]
 
 
 def test_a_column_that_goes_is_looked_for_where_it_was_read(diff: Told) -> None:
     gone = SHOP.with_contract("clean.orders", ORDERS.replace("\nnote varchar(64)", ""))
     found = diff(SHOP, gone)
-    assert [(str(r.table), r.is_of_rows) for r in found.reached] == [("core.fact", True), ("mart.sales", True)]
+    assert [(str(r.table), r.is_of_rows) for r in reached(found)] == [("core.fact", True), ("mart.sales", True)]
     ((side, text),) = [(f.side, f.text) for f in found.faults]
     assert side == "head"
     assert text.startswith("sql/core/fact.sql:1: Column 'note' could not be resolved")
     delivered = SHOP.with_contract("raw.orders", RAW.replace("\nstate varchar(8)", ""))
-    assert [(str(r.table), r.columns) for r in diff(SHOP, delivered).reached] == [
+    assert [(str(r.table), r.columns) for r in reached(diff(SHOP, delivered))] == [
         ("clean.orders", ("state",)),
         ("core.fact", ("state",)),
         ("mart.sales", ("state",)),

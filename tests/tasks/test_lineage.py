@@ -25,11 +25,12 @@ TREE = (
     Tree()
     .with_contract("raw.orders", "order_id varchar(16)\namount varchar(16)\nstate varchar(8)\nnote varchar(64)")
     .with_contract("clean.orders", "order_id varchar(8) key\namount integer\nstate varchar(8)\nnote varchar(64)")
-    .with_contract("core.dim_state", "state varchar(8) key\nrank integer")
+    .with_contract("core.dim_state", "state varchar(8) key\nrank integer", tags=["internal"])
     .with_select("core.dim_state", "SELECT state, COUNT(order_id) AS rank FROM clean.orders GROUP BY state")
     .with_contract(
         "core.fact",
         "order_id varchar(8) key\nnet integer\nstate varchar(8)\nday date",
+        tags=["internal"],
         of_columns={"state": {"relationships": [{"to": "core.dim_state.state"}]}},
         quality=(
             {
@@ -122,6 +123,7 @@ def test_a_walk_of_tables_ends_at_notebooks_and_deliveries(world: World) -> None
     assert [(str(s.to), s.depth) for s in down] == [
         ("mart.sales", 1),
         ("reconciliation.totals", 1),
+        ("bi.mart_sales", 2),
         ("notebook.01_sales", 2),
     ]
     assert [str(s.to) for s in walk(lineage, T("core.fact"), down=False)] == ["clean.orders", "raw.orders"]
@@ -134,6 +136,7 @@ def test_a_column_hits_what_names_it_and_what_is_made_of_it(world: World) -> Non
         ("core.fact", ("net",), False, True),
         ("mart.sales", ("net",), False, False),
         ("reconciliation.totals", ("amount",), False, False),
+        ("bi.mart_sales", ("net",), False, False),
         ("notebook.01_sales", ("total",), False, False),
     ]
     assert others[0].rules == ("core.fact.net_is_plausible",)
@@ -141,6 +144,7 @@ def test_a_column_hits_what_names_it_and_what_is_made_of_it(world: World) -> Non
         "sql/core/fact.sql",
         "sql/mart/sales.sql",
         "sql/reconciliation/totals.sql",
+        "contracts/mart/sales.yaml",
         "notebooks/01_sales.ipynb",
     ]
 
@@ -151,6 +155,7 @@ def test_a_filter_changes_rows_however_far_and_makes_no_value(world: World) -> N
         ("core.fact", (), True, True),
         ("mart.sales", (), True, False),
         ("reconciliation.totals", (), True, False),
+        ("bi.mart_sales", (), True, False),
         ("notebook.01_sales", (), True, False),
     ]
 
@@ -173,6 +178,7 @@ def test_a_table_that_goes_hits_its_readers_and_those_that_refer_to_it(world: Wo
         ("core.fact", True),
         ("mart.sales", False),
         ("reconciliation.totals", False),
+        ("bi.mart_sales", False),
         ("notebook.01_sales", False),
     ]
 
@@ -181,7 +187,7 @@ def test_a_column_that_is_named_for_nothing_fails_its_reader_and_changes_nothing
     tree = (
         Tree()
         .with_contract("clean.orders", "order_id varchar(8) key\nstate varchar(8)")
-        .with_contract("core.fact", "order_id varchar(8) key")
+        .with_contract("core.fact", "order_id varchar(8) key", tags=["internal"])
         .with_select("core.fact", "SELECT order_id FROM (SELECT order_id, state FROM clean.orders) AS o")
     )
     root = tree.write(tmp_path / "tree")
@@ -199,7 +205,7 @@ def test_a_load_names_the_column_by_which_it_finds_what_changed(tmp_path: Path) 
     tree = (
         Tree()
         .with_contract("clean.orders", "order_id varchar(8) key\nstate varchar(8)")
-        .with_contract("core.fact", "order_id varchar(8) key", custom={"load": load})
+        .with_contract("core.fact", "order_id varchar(8) key", custom={"load": load}, tags=["internal"])
         .with_select("core.fact", "SELECT MAX(state) AS order_id FROM clean.orders")
     )
     root = tree.write(tmp_path / "tree")
