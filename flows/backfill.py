@@ -6,6 +6,7 @@ from datetime import date
 
 from prefect import flow
 
+from flows.artifacts import progress
 from flows.running import HOUR, TOLD, opened
 from tasks import backfill as work
 from tasks.docs import publish
@@ -24,7 +25,8 @@ def backfill(
     with opened(source, "backfill") as space:
         known = status(space.deliveries, space.warehouse, space.registry, space.graph, first, last)
         to_do = work.plan(space.deliveries, known, first, last, table)
-        work.backfill(space, to_do, table, parallel)
+        with progress(space, f"Tables built of {first} to {last}"):
+            work.backfill(space, to_do, table, parallel)
         if docs:
             publish(space)
     return space.report

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from prefect import flow, task
+from prefect import flow, tags, task
 from prefect.artifacts import create_table_artifact
+from prefect.runtime import task_run
 
-from flows.running import HOUR, MINUTE, RETRIED, TOLD, opened
+from flows.artifacts import progress
+from flows.running import HOUR, MINUTE, RETRIED, TOLD, labels, opened
 from tasks import delivery as work
 from tasks.docs import publish
 from tasks.report import RunReport
@@ -27,8 +29,29 @@ def find(source: str, delivery: date) -> list[str]:
         return work.find(space, delivery)
 
 
+def batch_of(space: Workspace, file: str) -> tuple[str, str]:
+    """The raw table of a file of the inbox, and its batch."""
+    batch = next(batch for batch in space.inbox.batches if batch.path.name == file)
+    return str(batch.contract.table), batch.batch_id
+
+
+def _ingest_name() -> str:
+    """The name of a task run: its day, table and batch."""
+    given = task_run.get_parameters()
+    table, batch = batch_of(_space(given["source"]), given["file"])
+    return f"ingest-{given['delivery']}-{table}-{batch[:8]}"
+
+
+def load(source: str, delivery: date, files: list[str]) -> None:
+    """Ingest each file, in a task run that is found by its table."""
+    space = _space(source)
+    for file in files:
+        with tags(*labels(space.settings, batch_of(space, file)[0])):
+            ingest(source, delivery, file)
+
+
 # The largest file that was tried (3 GB) takes minutes; what takes hours hangs.
-@task(task_run_name="ingest-{delivery}-{file}", timeout_seconds=2 * HOUR, **RETRIED)
+@task(task_run_name=_ingest_name, timeout_seconds=2 * HOUR, **RETRIED)
 def ingest(source: str, delivery: date, file: str) -> None:
     """Land, clean, gate and load one file."""
     space = _space(source)
@@ -42,7 +65,7 @@ def build(source: str, delivery: date) -> None:
     """Curated, core and mart tables, each staged, gated and published; an artifact names the runs of Glue."""
     space = _space(source)
     try:
-        with space.report.attempt():
+        with space.report.attempt(), progress(space, f"Tables built of the delivery of {delivery}"):
             work.curate_and_build(space, delivery)
     finally:
         if runs := space.report.glue_runs:
@@ -72,8 +95,7 @@ def daily(delivery: date | None = None, source: str = "shop", docs: bool = True)
     """
     with opened(source, "daily") as space:
         day = delivery or work.newest(space)
-        for file in find(source, day):
-            ingest(source, day, file)
+        load(source, day, find(source, day))
         build(source, day)
         finish(source, day)
         if docs:

@@ -6,7 +6,7 @@ from datetime import date
 
 from prefect import flow, task
 
-from flows.daily import build, ingest, publish_docs
+from flows.daily import build, load, publish_docs
 from flows.running import HOUR, RETRIED, TOLD, opened
 from tasks import arrival
 from tasks.report import RunReport
@@ -39,7 +39,7 @@ def ingest_file(key: str, version: str = "", source: str = "shop", docs: bool = 
     day, _ = arrival.parse(key)
     with opened(source, "ingest") as space:
         if file := find(source, key, version):
-            ingest(source, day, file)
+            load(source, day, [file])
             build(source, day)
             finish(source, day)
             if docs:

@@ -86,13 +86,16 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
         prefect_server.start()
         # Imported here: Prefect reads its settings when it is imported, and takes seconds.
         with total.stage("start"):
-            import prefect  # noqa: F401
+            import prefect
+
+            from flows.running import labels
 
             space.on_step = on_step
             space.loader.begin(space.run_id)
             total.altered += space.loader.take_altered()
             prefect_server.ready()
-        flow(total)
+        with prefect.tags(*labels(settings)):
+            flow(total)
         with total.stage("docs"):
             on_step("docs", "Data Docs")
             where = publish(space)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from prefect import Flow, Task, task
+from prefect import Flow, Task, tags, task
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as this_run
@@ -16,6 +16,7 @@ from prefect.task_engine import TaskRunTimeoutError
 from prefect.tasks import exponential_backoff
 from prefect.utilities.urls import url_for
 
+from flows import artifacts, assets
 from tasks.alerts import Alert, safe, tell
 from tasks.metrics import measured
 from tasks.settings import Settings
@@ -67,28 +68,36 @@ def begin(source: str) -> None:
 
 @contextmanager
 def opened(source: str, flow: str) -> Iterator[Workspace]:
-    """The workspace of one run of a flow, begun; at the end its metrics and troubles are told, and others let in.
+    """The workspace of one run of a flow, begun; at the end its metrics, artifacts and troubles are told.
 
-    A workspace that the process had open before (`dw run`) stays open.
+    Its tasks have tags of source and mode. A workspace that the process had open before (`dw run`) stays open.
     """
     settings = settings_for(source)
     is_ours, is_done = not is_open(settings), False
     space = workspace(settings)
     try:
-        with measured(space, flow):
+        with measured(space, flow), tags(*labels(settings)):
             begin(source)
             yield space
         is_done = True
     finally:
-        tell_account(space, flow, is_done=is_done)
+        where = place(settings, flow, this_run.get_id() or "")
+        assets.emit(space)
+        artifacts.publish(space, where, is_done=is_done)
+        tell_account(space, where, is_done=is_done)
         if is_ours:
             close(settings)
 
 
-def tell_account(space: Workspace, flow: str, *, is_done: bool) -> None:
+def labels(settings: Settings, table: str = "") -> list[str]:
+    """The tags by which runs are found: whose data, where, and the table, if it is about one."""
+    about = [f"table:{table}", f"layer:{table.partition('.')[0]}"] if table else []
+    return [f"source:{settings.source}", f"mode:{settings.mode}", *about]
+
+
+def tell_account(space: Workspace, where: Alert, *, is_done: bool) -> None:
     """Tell what went wrong in a run; that it cannot be told is logged and stops nothing."""
     try:
-        where = place(space.settings, flow, this_run.get_id() or "")
         space.report.alerts += [
             alert.subject for alert in tell_about(space.settings, space.report, where, is_done=is_done)
         ]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from house_of_things import House
-from prefect_server import serve
+from prefect_server import ask, serve
 
 from contracts.registry import REPOSITORY
 from tasks import alerts, aws
@@ -501,6 +501,69 @@ def test_the_quality_report_is_an_artifact_and_tells_what_is_low(house: House, c
     assert {row["table_name"] for row in rows} >= {"clean.things", "core.colour"}
     assert rows[0]["is_passed"] is False
     assert "2026-01-05" in artifact.description
+
+
+def test_a_run_shows_its_rows_tables_scores_and_what_is_wrong(
+    house: House, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    from flows import artifacts
+    from flows.daily import daily
+
+    monkeypatch.setattr(artifacts, "_LONG", 0)
+    monkeypatch.setattr(artifacts, "_OFTEN", 0)
+    house.deliver(0, RED, "b,purple,1,2026-01-05T08:00:00")
+    (house.home / "inbox" / "2026-01-05" / "things.2.csv").write_bytes(b"thing_id,colour\n\xff\xff,\n")
+    state = daily(docs=False, return_state=True)
+    of_run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    made = {a.key: a for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))}
+    assert made.keys() == {f"shop-{n}" for n in ("rows", "tables", "scores", "run", "data-docs", "progress")}
+    counts = ("table", "status", "delivered", "loaded", "duplicate", "quarantined")
+    rows = [tuple(row[name] for name in counts) for row in json.loads(made["shop-rows"].data)]
+    assert sorted(rows) == [("raw.things", "loaded", 2, 1, 0, 1), ("raw.things", "rejected", 0, 0, 0, 0)]
+    assert ("core.colour", 1) in [(row["table"], row["inserted"]) for row in json.loads(made["shop-tables"].data)]
+    assert json.loads(made["shop-scores"].data)[0]["passed"] == "no"
+    text = made["shop-run"].data
+    assert "## daily, shop: came to its end, with failures" in text
+    (told,) = [line for line in text.splitlines() if "**file-rejected**" in line]
+    assert told.startswith("- **file-rejected** `raw.things` 2026-01-05/things.2.csv: rejected. ")
+    assert told.endswith("Next: `dw status`")
+    assert f"| Quarantine | `{house.home / 'lake' / 'quarantine'}` |" in text
+    assert float(made["shop-progress"].data) == 100
+
+
+def test_a_table_is_an_asset_with_its_contracts_words_and_what_it_was_made_from(
+    house: House, client: Any, server: str
+) -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    from flows.daily import daily
+
+    house.deliver(0, RED)
+    state = daily(docs=False, return_state=True)
+    run = state.state_details.flow_run_id
+    wanted = {
+        "event": {"prefix": ["prefect.asset.materialization."]},
+        "any_resource": {"id": [f"prefect.flow-run.{run}"]},
+    }
+
+    def told() -> dict[str, Any]:
+        found = ask("POST", f"{server}/events/filter", {"filter": wanted})["events"]
+        return {event["resource"]["prefect.resource.id"]: event for event in found}
+
+    until(lambda: len(told()) == 2, "events of two assets")
+    clean, core = (f"warehouse://local/shop/{name}" for name in ("clean/things", "core/colour"))
+    event = told()[core]
+    assert event["event"] == "prefect.asset.materialization.succeeded"
+    assert event["resource"]["prefect.resource.name"] == "core.colour"
+    assert event["payload"] == {"inserted": 1, "updated": 0, "deleted": 0}
+    sources = [each["prefect.resource.id"] for each in event["related"] if each["prefect.resource.role"] == "asset"]
+    assert sources == [clean]
+    assert told()[clean]["payload"]["loaded"] == 1
+    tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
+    (loaded,) = [task for task in tasks if task.name.startswith("ingest-2026-01-05-raw.things-")]
+    assert set(loaded.tags) == {"source:shop", "mode:local", "table:raw.things", "layer:raw"}
 
 
 def test_the_quality_report_of_an_empty_warehouse_says_so_and_ends_well(house: House, client: Any) -> None:
