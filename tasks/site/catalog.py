@@ -125,7 +125,7 @@ def _table(facts: SiteFacts, contract: Contract) -> dict[str, Any]:
         "sql_file": str(table.sql_file) if made else "",
         "reads": sorted(facts.graph.upstream(table) | _before(facts, table)),
         "readers": sorted(facts.graph.downstream(table) | _after(facts, table)),
-        "more": (("Lineage of its columns", lineage_path(table)), ("Quality over time", quality_path(table))),
+        "more": (("Lineage", lineage_path(table)), ("Quality over time", quality_path(table))),
         "sample_columns": [c for c in contract.columns if fact and fact.sample and c.name in fact.sample[0]],
     }
 
@@ -134,6 +134,7 @@ def _column(column: Column, rules: list[Rule], reference: Any) -> dict[str, Any]
     said = [(words.rule_words(rule), rule) for rule in rules]
     return {
         "column": column,
+        "name": column.business_name if column.business_name.lower() != column.name.replace("_", " ") else "",
         "reference": reference,
         "is_right": column.type.logical in ("integer", "number"),
         "rules": [(text, rule) for text, rule in said if text],

@@ -106,7 +106,7 @@ def percent(share: float | None, digits: int = 2) -> str:
         return "–"
     scale = 10**digits
     # What a float lacks of a share that was said in full is no reason to say less.
-    return f"{int(share * 100 * scale + 1e-6) / scale:.{digits}f} %"
+    return f"{int(share * 100 * scale + 1e-6) / scale:.{digits}f}%"
 
 
 def day(value: date | None) -> Markup:

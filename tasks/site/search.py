@@ -32,6 +32,8 @@ def documents(facts: SiteFacts) -> Iterator[Document]:
     """One per table and one per column."""
     for table, contract in facts.registry.items():
         page = table_path(table)
-        yield Document(page, "table", str(table), contract.title, contract.description)
+        yield Document(page, "table", str(table), contract.business_name, contract.description)
         for column in contract.columns:
-            yield Document(f"{page}#{column.name}", "column", f"{table}.{column.name}", "", column.description)
+            yield Document(
+                f"{page}#{column.name}", "column", f"{table}.{column.name}", column.business_name, column.description
+            )

@@ -2,9 +2,9 @@
 // fetch: the search's words come as a script, when somebody first wants to search.
 "use strict";
 
-const input = document.getElementById("search");
-const list = document.getElementById("found");
-const count = document.getElementById("found-count");
+const input = document.getElementById("site-search");
+const list = document.getElementById("search-found");
+const count = document.getElementById("search-count");
 let index = null;
 
 function load(source) {
@@ -38,11 +38,11 @@ async function open() {
 
 function option(found, position) {
   const item = document.createElement("li");
-  item.id = `found-${position}`;
+  item.id = `search-found-${position}`;
   item.setAttribute("role", "option");
   item.setAttribute("aria-selected", "false");
   item.dataset.url = document.body.dataset.root + found.url;
-  for (const [kind, text] of [["name", found.name], ["kind", found.kind], ["text", found.title || found.text]]) {
+  for (const [kind, text] of [["name", found.name], ["kind", found.kind], ["text", [found.title, found.text].filter(Boolean).join(": ")]]) {
     const part = document.createElement("span");
     part.className = kind;
     part.textContent = text;
