@@ -128,6 +128,12 @@ def physical_schema(schema: str, environment: str = "") -> str:
     return f"{environment}_{schema}" if environment else schema
 
 
+def physical_schema_of(schema: str, environment: str = "") -> str:
+    """The same of any schema: one that is not ours has the same name in every environment."""
+    ours = (*WAREHOUSE_LAYERS, STAGE_SCHEMA, BI_SCHEMA)
+    return physical_schema(schema, environment) if schema in ours else schema
+
+
 def lake_bucket(key: str) -> str:
     """Which of the buckets holds a key of the lake: that of its first part."""
     layer = key.partition("/")[0]

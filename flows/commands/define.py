@@ -98,6 +98,30 @@ def migrate(
         raise typer.Exit(code)
 
 
+@define.command("dw import --from orders.csv.gz --to raw.orders", name="import")
+def import_(
+    source: Annotated[
+        str, typer.Option("--from", metavar="FILE|TABLE", help="a CSV, JSON lines or Parquet file, or <schema>.<table>")
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="LAYER.NAME", help="default: raw.<file>, or the table's own name if it is ours"),
+    ] = None,
+    warehouse: Annotated[
+        str, typer.Option("--source", help="whose warehouse a TABLE stands in: shop, or another source")
+    ] = "shop",
+) -> None:
+    """Draft a contract from a file, or a table of the warehouse, that passes on these data.
+
+    Types, required columns, keys, lists of values and ranges are taken from the data, each with a comment that says
+    what was seen; personal data are guessed and marked for review. Exit 1 if the data break the draft.
+    """
+    from flows import import_command
+
+    if not import_command.import_data(source, to, warehouse):
+        raise typer.Exit(1)
+
+
 @define.command("dw diff main --merge-base")
 def diff(
     base: Annotated[

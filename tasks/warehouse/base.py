@@ -37,6 +37,25 @@ class WarehouseBusy(WarehouseError):
     is_transient = True
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogColumn:
+    """A column as an engine's catalogue declares it, its type in the engine's own words."""
+
+    name: str
+    type: str
+    nullable: bool
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogTable:
+    """A table or view as an engine's catalogue declares it: columns in order, primary key, comment."""
+
+    columns: tuple[CatalogColumn, ...]
+    key: tuple[str, ...] = ()
+    comment: str = ""
+
+
 @dataclass
 class Tags:
     """On whose behalf statements run, for the query log of an engine that keeps one."""
@@ -101,6 +120,10 @@ class Warehouse(ABC):
     @abstractmethod
     def views(self) -> set[str]:
         """The names of the views for BI that stand, `bi.<view>`."""
+
+    @abstractmethod
+    def catalogued(self, table: str) -> CatalogTable | None:
+        """What the catalogue says of any `schema.table` or view, ours or not; None where it knows none."""
 
     @abstractmethod
     def _begin(self) -> None: ...

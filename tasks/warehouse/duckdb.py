@@ -9,13 +9,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
+from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema, physical_schema_of
 from contracts.model import Contract
 from sql import ddl
 from sql.dialect import SESSION, to_duckdb
 from sql.migration import Engine, Standing, reported
 from tasks.lake import LakeFile
-from tasks.warehouse.base import Value, Warehouse, WarehouseBusy, WarehouseError, distinct
+from tasks.warehouse.base import CatalogColumn, CatalogTable, Value, Warehouse, WarehouseBusy, WarehouseError, distinct
 
 _COLUMNS = (
     "SELECT table_schema, table_name, column_name, is_nullable, data_type, character_maximum_length, "
@@ -23,6 +23,16 @@ _COLUMNS = (
     "WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position"
 )
 _VIEWS = "SELECT view_name FROM duckdb_views() WHERE database_name = current_database() AND schema_name = $schema"
+_CATALOGUE = (
+    "SELECT c.column_name, c.data_type, c.is_nullable, c.comment, t.comment, k.constraint_column_names "
+    "FROM duckdb_columns() AS c "
+    "LEFT JOIN (SELECT table_oid, comment FROM duckdb_tables() UNION ALL SELECT view_oid, comment FROM duckdb_views()) "
+    "AS t ON t.table_oid = c.table_oid "
+    "LEFT JOIN duckdb_constraints() AS k ON k.table_oid = c.table_oid AND k.constraint_type = 'PRIMARY KEY' "
+    "AND k.database_name = c.database_name "
+    "WHERE c.database_name = current_database() AND c.schema_name = $schema AND c.table_name = $table "
+    "ORDER BY c.column_index"
+)
 # A text literal is matched too, so that a `$word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 
@@ -139,6 +149,20 @@ class DuckDBWarehouse(Warehouse):
     def views(self) -> set[str]:
         schema = physical_schema(BI_SCHEMA, self._environment)
         return {f"{BI_SCHEMA}.{name}" for (name,) in self._frame(_VIEWS, {"schema": schema}).iter_rows()}
+
+    def catalogued(self, table: str) -> CatalogTable | None:
+        schema, _, name = table.rpartition(".")
+        binds = {"schema": physical_schema_of(schema or "main", self._environment), "table": name}
+        rows = self._frame(_CATALOGUE, binds).rows()
+        return (
+            CatalogTable(
+                tuple(CatalogColumn(row[0], row[1], row[2], row[3] or "") for row in rows),
+                tuple(rows[0][5] or ()),
+                rows[0][4] or "",
+            )
+            if rows
+            else None
+        )
 
     def describe(self, statement: str) -> list[tuple[str, str]]:
         """Plan a SELECT in DuckDB's own text without running it: the names and types of its columns."""

@@ -22,12 +22,12 @@ import polars as pl
 import redshift_connector
 from redshift_connector.error import InterfaceError
 
-from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema
+from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema, physical_schema_of
 from sql.dialect import to_redshift
 from sql.migration import Engine, Standing, reported
 from tasks.lake import LakeFile
 from tasks.s3 import ObjectMissing, Store
-from tasks.warehouse.base import Value, Warehouse, WarehouseError
+from tasks.warehouse.base import CatalogColumn, CatalogTable, Value, Warehouse, WarehouseError
 from tasks.warehouse.redshift_answers import ERRORS, Interrupted, Unreachable, frame, told
 
 T = TypeVar("T")
@@ -43,6 +43,26 @@ _COLUMNS = (
     "WHERE table_schema = :schema ORDER BY table_schema, table_name, ordinal_position"
 )
 _VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = :schema"
+_CATALOGUE = (
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS column_type, a.attnotnull, "
+    "d.description FROM pg_catalog.pg_attribute AS a "
+    'JOIN pg_catalog.pg_class AS c ON c."oid" = a.attrelid '
+    'JOIN pg_catalog.pg_namespace AS n ON n."oid" = c.relnamespace '
+    'LEFT JOIN pg_catalog.pg_description AS d ON d.objoid = c."oid" AND d.objsubid = a.attnum '
+    "WHERE n.nspname = :schema AND c.relname = :table AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+)
+_KEY = (
+    "SELECT k.column_name FROM information_schema.table_constraints AS t "
+    "JOIN information_schema.key_column_usage AS k ON k.constraint_name = t.constraint_name "
+    "AND k.table_schema = t.table_schema AND k.table_name = t.table_name "
+    "WHERE t.constraint_type = 'PRIMARY KEY' AND t.table_schema = :schema AND t.table_name = :table "
+    "ORDER BY k.ordinal_position"
+)
+_COMMENT = (
+    'SELECT d.description FROM pg_catalog.pg_description AS d JOIN pg_catalog.pg_class AS c ON c."oid" = d.objoid '
+    'JOIN pg_catalog.pg_namespace AS n ON n."oid" = c.relnamespace '
+    "WHERE d.objsubid = 0 AND n.nspname = :schema AND c.relname = :table"
+)
 # Text literals, quoted names and comments are matched too, so that a `:word` inside one is no bind.
 _BIND = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|/\*.*?\*/|--[^\n]*|(?<!:):([A-Za-z_]\w*)", re.DOTALL)
 # What UNLOAD writes below a prefix: numbered parts, and last of all the manifest.
@@ -162,6 +182,19 @@ class RedshiftWarehouse(Warehouse):
     def views(self) -> set[str]:
         found = self.query(_VIEWS, schema=physical_schema(BI_SCHEMA, self._environment))
         return {f"{BI_SCHEMA}.{name}" for (name,) in found.iter_rows()}
+
+    def catalogued(self, table: str) -> CatalogTable | None:
+        schema, _, name = table.rpartition(".")
+        named = {"schema": physical_schema_of(schema or "public", self._environment), "table": name}
+        columns = tuple(
+            CatalogColumn(str(column), str(type_), not is_required, str(comment or ""))
+            for column, type_, is_required, comment in self.query(_CATALOGUE, **named).iter_rows()
+        )
+        if not columns:
+            return None
+        key = tuple(str(column) for (column,) in self.query(_KEY, **named).iter_rows())
+        comments = self.query(_COMMENT, **named).rows()
+        return CatalogTable(columns, key, str(comments[0][0] or "") if comments else "")
 
     def transaction(self, work: Callable[[], T]) -> T:
         in_doubt: tuple[str, T] | None = None
