@@ -19,7 +19,7 @@ from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import rules_of
 from flows.show import console
-from sql import ddl, merge, portable, views
+from sql import ddl, merge, portable, semantic, views
 from sql.dialect import SqlError, line_of, macros_of, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
 from sql.reconcile import per_day, read_checks
@@ -49,12 +49,15 @@ def check(*, write: bool) -> bool:
         faults = lint(registry, graph, describe=empty.describe)
         faults += list(_reconciliation_faults(root, registry, empty))
         faults += list(_view_faults(registry, empty))
+        faults += list(semantic.faults(registry, empty.describe))
     notebooks, of_notebooks = read_sound(root)
     faults += of_notebooks + sound_consumers(graph, registry, [*views_as_consumers(registry), *notebooks])[1]
     if write:
         for path in write_suites(root, registry):
             console.print(f"written: {path}")
-    faults += stale_suites(root, registry)
+        for name in semantic.write(root, registry):
+            console.print(f"written: {root / name}")
+    faults += stale_suites(root, registry) + semantic.stale(root, registry)
     if faults:
         return _faults(faults)
     count = sum(len(r) for r in rules.values())
