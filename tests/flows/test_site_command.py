@@ -1,0 +1,57 @@
+"""`dw site`: what it says, and what it opens."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import pytest
+from command_line import Dw
+from house_of_things import House
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """`dw` with a small repository, where nothing was loaded."""
+    made = House(tmp_path)
+    for name, value in {"HOME": made.home, "REPOSITORY": made.root, "THREADS": 1}.items():
+        monkeypatch.setenv(f"DW_{name}", str(value))
+    return made
+
+
+def test_the_second_build_changes_the_index_alone(dw: Dw, house: House) -> None:
+    first, second = dw("site"), dw("site")
+    assert (first.code, first.err, second.code, second.err) == (0, "", 0, "")
+    index = house.home / "site" / "index.html"
+    assert str(index) in first.out
+    # The instant of the build stands there.
+    assert "1 file new or changed" in second.out or "0 files new or changed" in second.out
+    assert index.exists()
+
+
+def test_another_folder_and_what_is_no_site(dw: Dw, house: House, tmp_path: Path) -> None:
+    out = tmp_path / "pages"
+    assert dw("site", "--out", str(out)).code == 0
+    assert (out / "tables" / "clean.things.html").exists()
+    assert not (house.home / "site").exists()
+    said = dw("site", "--out", str(house.root))
+    assert said.code == 1
+    assert "is of no site, and stays: choose a folder of its own" in said.err
+
+
+@pytest.mark.parametrize("there_is_one", [True, False])
+def test_the_browser_is_asked_to_show_it(
+    dw: Dw, house: House, monkeypatch: pytest.MonkeyPatch, there_is_one: bool
+) -> None:
+    asked: list[str] = []
+
+    def browser(url: str) -> bool:
+        asked.append(url)
+        return there_is_one
+
+    monkeypatch.setattr(webbrowser, "open", browser)
+    said = dw("site", "--open")
+    index = house.home / "site" / "index.html"
+    assert said.code == 0
+    assert asked == [index.as_uri()]
+    assert said.err == ("" if there_is_one else f"dw site: there is no browser here; open {index}\n")
