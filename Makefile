@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-memory landing bench-landing vendor clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-site bench-memory landing bench-landing vendor clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -63,6 +63,9 @@ bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other librar
 
 bench-growth: .venv/ready-test ## Measure what a day costs in histories of 1, 4 and 16 times the days
 	$(BIN)/python benchmarks/growth.py $(if $(FOLDER),--folder $(FOLDER))
+
+bench-site: .venv/ready-test ## Measure building the site of a history of 400 days, its pages and charts (DAYS=400)
+	$(BIN)/python benchmarks/long_site.py --days $(or $(DAYS),400) $(if $(FOLDER),--folder $(FOLDER))
 
 bench-memory: .venv/ready-test ## Clean files of 0.2, 0.7 and 2.8 GB below 2 GiB, merge below DW_MEMORY_LIMIT (12 GB of disk)
 	$(BIN)/python benchmarks/memory.py $(if $(FOLDER),--folder $(FOLDER))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -14,6 +13,7 @@ import polars as pl
 
 from contracts.ids import TableId
 from contracts.model import Contract
+from expectations import audits
 from expectations.compiler import expectation_json, load_suite, suite_json
 from expectations.expressions import References, Unsupported
 from expectations.flat_engine import BatchData, FlatEngine
@@ -36,18 +36,13 @@ Only = Callable[[Rule], bool]
 
 
 class Gate:
-    """Checks tables against their contracts; keeps the latest result of each table in `directory` for Data Docs."""
+    """Checks tables against their contracts; keeps audits in `directory` for Data Docs (`expectations.audits`)."""
 
     def __init__(self, registry: Mapping[TableId, Contract], directory: Path) -> None:
         self.registry, self.directory = registry, directory
         self._lock = threading.Lock()
         self._rules: dict[TableId, tuple[Contract, tuple[Rule, ...]]] = {}
         self._suites: dict[tuple[str, ...], PreparedSuite] = {}
-
-    @property
-    def results(self) -> Path:
-        """Where the latest result of each table lies: what `build_site` renders."""
-        return self.directory / "results"
 
     def check_frame(
         self,
@@ -149,11 +144,9 @@ class Gate:
         return self._suites[key]
 
     def _keep(self, contract: Contract, place: str, name: str, results: list[Any], **ids: str) -> None:
-        path = self.results / contract.table.layer / f"{contract.table.name}.{place}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(stored_result(name, results, source=place, **ids), sort_keys=True, default=str)
+        body = stored_result(name, results, source=place, **ids)
         with self._lock:  # two files of a table may be checked at once
-            path.write_text(text + "\n", encoding="utf-8")
+            audits.keep(self.directory, contract.table, place, body)
 
 
 def _read(rule: Rule, result: Any) -> RuleResult:

@@ -119,11 +119,18 @@ def of_warehouse(warehouse: Warehouse, settings: Settings, run_id: str, now: dat
 
 
 def documents(
-    settings: Settings, flow: str, run_id: str, at: datetime, tables: Sequence[Values], run: Mapping[str, float]
+    settings: Settings,
+    flow: str,
+    run_id: str,
+    at: datetime,
+    tables: Sequence[Values],
+    run: Mapping[str, float],
+    stages: Mapping[str, float] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The documents of a run: one per table of which anything is known, then the run's own.
+    """The documents of a run: one per table of which anything is known, then the run's own, with seconds by stage.
 
-    A source other than the shop has a warehouse of its own, so that its tables have names of their own, too.
+    A source other than the shop has a warehouse of its own, so that its tables have names of their own, too. Stages
+    are a property, no metrics: what they cost is looked at, not alarmed on.
     """
     prefix = "" if settings.source == DEFAULT else f"{settings.source}/"
     said = {"source": settings.source, "run_id": run_id, "flow": flow}
@@ -134,11 +141,13 @@ def documents(
     for table in sorted(merged):
         dimensions = {"Environment": settings.deployment, "Table": f"{prefix}{table}"}
         yield document(dimensions, merged[table], at, said)
-    yield document({"Environment": settings.deployment, "Flow": flow}, run, at, said)
+    of_run = {"Environment": settings.deployment, "Flow": flow}
+    spent = {"stages": {name: round(seconds, 3) for name, seconds in (stages or {}).items()}}
+    yield document(of_run, run, at, {**said, **spent} if stages else said)
 
 
 def document(
-    dimensions: Mapping[str, str], values: Mapping[str, float], at: datetime, properties: Mapping[str, str]
+    dimensions: Mapping[str, str], values: Mapping[str, float], at: datetime, properties: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One document of the embedded metric format; raises ValueError for what CloudWatch would drop without a word."""
     metrics = [_BY_NAME[name] for name in values]
@@ -210,7 +219,8 @@ def measured(space: Workspace, flow: str) -> Iterator[None]:
             with suppress(WarehouseError):
                 tables.append(of_warehouse(space.warehouse, space.settings, space.run_id, now))
         try:
-            write(space.settings, documents(space.settings, flow, space.run_id, now, tables, run))
+            found = documents(space.settings, flow, space.run_id, now, tables, run, report.seconds)
+            write(space.settings, found)
         except OSError as error:
             report.warnings.append(f"the metrics of the run could not be written: {error}")
 

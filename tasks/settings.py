@@ -233,7 +233,10 @@ class Settings(BaseSettings):
 
     @property
     def data_docs(self) -> Path:
-        """Where the site is rendered; aws mode publishes it at `docs_at`."""
-        if self.mode == "aws":
-            return self.scratch / "data_docs"
-        return self.home / "data_docs"
+        """Where Data Docs are rendered, inside the site; aws mode publishes them at `docs_at`."""
+        return self.site / "data_docs"
+
+    @property
+    def audits(self) -> Path:
+        """Where gates keep what they found, for Data Docs: on a machine that is new with each run, only this run's."""
+        return (self.scratch if self.mode == "aws" else self.home) / "gx"

@@ -71,9 +71,7 @@ class Workspace:
         # Great Expectations takes seconds to import: only a run that checks something pays for it.
         from expectations.gate import Gate
 
-        # On a machine that is new with each run, results of earlier ones lie with the published site.
-        keeps = self.settings.home if self.settings.mode == "local" else self.settings.scratch
-        return Gate(self.registry, keeps / "gx")
+        return Gate(self.registry, self.settings.audits)
 
     @cached_property
     def loader(self) -> Loader:

@@ -13,13 +13,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tasks.site import catalog, search
+from tasks.site import catalog, quality_pages, run_pages, search
 from tasks.site.facts import SiteFacts
 from tasks.site.page import CATALOG, DATA_DOCS, File, Page
 from tasks.site.render import ASSETS, BY_HASH, NAV, Renderer
 
 Family = Callable[[SiteFacts], Iterator[Page | File]]
-FAMILIES: tuple[Family, ...] = (catalog.pages, search.pages)
+FAMILIES: tuple[Family, ...] = (catalog.pages, quality_pages.pages, run_pages.pages, search.pages)
 # Names what a build wrote: what else lies in the folder is not ours to remove.
 MANIFEST = "site.json"
 # What the shell of every page loads.
@@ -66,7 +66,7 @@ def shell(title: str, body: str, path: str) -> str:
 def write_assets(out: Path) -> None:
     """The styles and scripts that every page of the shell loads."""
     for path, body in _assets(set()):
-        _replace(out / path, body)
+        replace(out / path, body)
 
 
 def _shared(facts: SiteFacts) -> Mapping[str, Any]:
@@ -109,16 +109,16 @@ def _standing(out: Path) -> list[str]:
 def _write(files: Mapping[str, bytes], out: Path, standing: list[str]) -> Site:
     gone = [name for name in standing if name not in files]
     # Before anything is written, so that a build which is killed leaves no file that the next one does not know.
-    _replace(out / MANIFEST, json.dumps(sorted({*files, *gone}), indent=0).encode())
-    changed = sum(_replace(out / path, body) for path, body in files.items())
+    replace(out / MANIFEST, json.dumps(sorted({*files, *gone}), indent=0).encode())
+    changed = sum(replace(out / path, body) for path, body in files.items())
     for name in gone:
         (out / name).unlink(missing_ok=True)
         _remove_empty((out / name).parent, out)
-    _replace(out / MANIFEST, json.dumps(sorted(files), indent=0).encode())
+    replace(out / MANIFEST, json.dumps(sorted(files), indent=0).encode())
     return Site(out / CATALOG, tuple(files), changed)
 
 
-def _replace(path: Path, body: bytes) -> bool:
+def replace(path: Path, body: bytes) -> bool:
     """Write a file whole or not at all; one of the same content stays as it is. Whether it was written."""
     if path.is_file() and path.read_bytes() == body:
         return False

@@ -14,6 +14,8 @@ from expectations.rules import Rule, rules_of
 from sql.graph import Graph
 from tasks.settings import Settings
 from tasks.site.catalog_facts import TableFacts, read_tables
+from tasks.site.quality_facts import QualityFacts, audit_pages, read_quality
+from tasks.site.run_facts import RunFacts, read_runs
 from tasks.warehouse import Warehouse
 
 
@@ -30,6 +32,9 @@ class SiteFacts:
     built_at: datetime
     has_warehouse: bool = False
     tables: Mapping[TableId, TableFacts] = field(default_factory=dict)
+    quality: QualityFacts | None = None
+    runs: RunFacts | None = None
+    audit_pages: frozenset[str] = frozenset()
 
     @property
     def root(self) -> Path:
@@ -49,5 +54,13 @@ def read_facts(settings: Settings, warehouse: Warehouse | None, built_at: dateti
     if warehouse is None:
         return SiteFacts(settings, registry, graph, built_at)
     return SiteFacts(
-        settings, registry, graph, built_at, has_warehouse=True, tables=read_tables(warehouse, registry, graph)
+        settings,
+        registry,
+        graph,
+        built_at,
+        has_warehouse=True,
+        tables=read_tables(warehouse, registry, graph),
+        quality=read_quality(warehouse),
+        runs=read_runs(warehouse, settings),
+        audit_pages=audit_pages(settings),
     )

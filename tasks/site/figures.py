@@ -15,7 +15,8 @@ import polars as pl
 from tasks.charts import vega_config
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-DAY = "day"
+# No column has such a name, so that columns may be series.
+DAY = "Day"
 # A chart of more days than this shows weeks where it adds up.
 _MOST_BARS = 120
 _POINTS = 45
@@ -194,7 +195,7 @@ def bars_figure(title: str, table: str, series: Sequence[str], unit: str, days: 
         {"field": "value", "aggregate": "sum", "type": "quantitative", "title": unit, "format": ",.1~f"},
     ]
     encoding = {"x": x, "y": y, "tooltip": tooltip}
-    columns = 1 if max(map(len, series)) > 40 else 3
+    columns = 5 if max(map(len, series)) < 15 else 3 if max(map(len, series)) < 40 else 1
     if len(series) > 1:
         legend = {"columns": columns, "labelLimit": 420}
         encoding["color"] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.s3 import Store
 from tasks.settings import Settings
+from tasks.site import docs_pages
 from tasks.site.build import Site, build
 from tasks.site.facts import read_facts
 from tasks.site.publish import publish
@@ -37,6 +38,8 @@ def make_of(settings: Settings, warehouse: Warehouse | None, out: Path | None = 
     """The same of a warehouse that is open."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     site = build(read_facts(settings, warehouse, now), out or settings.site)
+    if settings.mode == "local" and settings.audits.exists():
+        docs_pages.write(settings.audits, site.index.parent, site.files)
     if settings.mode == "local" or out:
         return Made(site, str(site.index))
     return Made(site, publish(site, Store(settings.site_at, settings.kms_key)))

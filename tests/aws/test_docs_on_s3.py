@@ -42,7 +42,7 @@ def test_the_site_is_published_as_pages_without_what_is_gone(site: Store, tmp_pa
     found = pages(site)
     assert "clean.things.lake.html" in found
     assert "core.gone.warehouse.html" not in found
-    assert all(f'href="{name}"' in found["index.html"] for name in found if name != "index.html")
+    assert all(f'href="../data_docs/{name}"' in found["index.html"] for name in found if name != "index.html")
     head = aws.client("s3").head_object(Bucket=site.bucket_of(), Key="lake/site/data_docs/index.html")
     assert head["ContentType"] == "text/html; charset=utf-8"
 

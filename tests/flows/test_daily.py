@@ -31,7 +31,7 @@ def test_a_run_gives_an_account_of_rows_tables_scores_and_places(said: Said, sho
     for words in ("core.fact_sales", "completeness", "accuracy", "consistency", "validity", "files are loaded already"):
         assert words in said.out
     assert str(daily_run.home / "warehouse.duckdb") in said.out
-    assert (daily_run.home / "data_docs" / "index.html").exists()
+    assert (daily_run.home / "site" / "data_docs" / "index.html").exists()
 
 
 def test_the_flow_builds_what_plain_functions_build(said: Said, shop: Shop, daily_run: Run) -> None:

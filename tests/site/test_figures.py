@@ -9,12 +9,12 @@ import polars as pl
 from tasks.site import figures
 
 DAYS = [date(2026, 1, 5) + timedelta(days=n) for n in range(3)]
-FRAME = pl.DataFrame({"day": DAYS, "rows": [1200, None, 7], "share": [0.12345, 99.0, None]})
+FRAME = pl.DataFrame({"Day": DAYS, "rows": [1200, None, 7], "share": [0.12345, 99.0, None]})
 
 
 def test_a_table_has_every_number_as_short_as_it_can_be_read_and_nothing_where_there_is_none() -> None:
     table = figures.data("t", "Rows", FRAME)
-    assert table.names == ("day", "rows", "share")
+    assert table.names == ("Day", "rows", "share")
     assert table.rows == [
         ("2026-01-05", "1200", "0.123"),
         ("2026-01-06", "", "99.0"),

@@ -149,7 +149,11 @@ def test_nothing_that_a_run_prints_or_logs_shows_a_personal_value(done: Done) ->
 
 def test_no_file_outside_the_data_zones_shows_a_personal_value(done: Done) -> None:
     outputs = written(done.home)
-    for kind in ("prefect/prefect.db", "data_docs/raw.customers.lake.html", "gx/results/clean/customers.lake.json"):
+    for kind in (
+        "prefect/prefect.db",
+        "site/data_docs/raw.customers.lake.html",
+        "gx/results/clean/customers.lake.json",
+    ):
         assert kind in outputs, sorted(outputs)
     assert any(name.endswith("rejected.json") for name in outputs)
     assert leaks(outputs) == {}

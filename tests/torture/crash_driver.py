@@ -26,10 +26,10 @@ import expectations.compiler
 import expectations.gate
 import tasks.warehouse.duckdb
 from contracts.ids import TableId
-from expectations.data_docs import build_site
 from expectations.gate import Gate
 from sql.dialect import to_duckdb
 from tasks.backfill import backfill, plan
+from tasks.docs import publish
 from tasks.status import status
 from tasks.workspace import Workspace
 
@@ -82,7 +82,7 @@ def _run(home: Path, repository: Path, event: Event, parallel: int | None) -> No
     try:
         failures = _backfill(space, parallel) if parallel else _day_by_day(space)
         event("step", "site")
-        build_site(space.gate.results, space.settings.data_docs)
+        publish(space)
     finally:
         space.close()
     event("end", "")

@@ -38,6 +38,8 @@ async function draw(figure) {
   const bad = getComputedStyle(document.documentElement).getPropertyValue("--bad").trim();
   for (const param of spec.params ?? []) if (param.name === "statusBad") param.value = bad;
   const plot = figure.querySelector(".plot");
+  // What Vega tells a screen reader; its own words are "Vega visualization".
+  spec.description ??= plot.getAttribute("aria-label");
   await vegaEmbed(plot, spec, {
     actions: false,
     renderer: "svg",
