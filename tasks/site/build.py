@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tasks.site import catalog, quality_pages, run_pages, search
 from tasks.site.facts import SiteFacts
-from tasks.site.page import CATALOG, DATA_DOCS, File, Page
+from tasks.site.page import CATALOG, DATA_DOCS, DOCS_INDEX, File, Page, audit_path
 from tasks.site.render import ASSETS, BY_HASH, NAV, Renderer
 
 Family = Callable[[SiteFacts], Iterator[Page | File]]
@@ -46,7 +46,9 @@ def rendered(facts: SiteFacts) -> dict[str, bytes]:
     """Every file of the site by its path, the index last."""
     made = [made for family in FAMILIES for made in family(facts)]
     pages = [page for page in made if isinstance(page, Page)]
-    renderer = Renderer({page.path for page in pages}, _shared(facts))
+    # Data Docs lie beside what is built, and are linked to.
+    docs = {DOCS_INDEX, *map(audit_path, facts.audit_pages)} if facts.audit_pages else set[str]()
+    renderer = Renderer(docs.union(page.path for page in pages), _shared(facts))
     files: dict[str, bytes] = {}
     for page in pages:
         _add(files, page.path, renderer.page(page).encode())

@@ -125,7 +125,11 @@ def _table(facts: SiteFacts, contract: Contract) -> dict[str, Any]:
         "sql_file": str(table.sql_file) if made else "",
         "reads": sorted(facts.graph.upstream(table) | _before(facts, table)),
         "readers": sorted(facts.graph.downstream(table) | _after(facts, table)),
-        "more": (("Lineage", lineage_path(table)), ("Quality over time", quality_path(table))),
+        "more": (
+            ("Lineage", lineage_path(table)),
+            ("Quality over time", quality_path(table)),
+            *((f"Audit ({place})", path) for place, path in facts.latest_audits.get(table, ())),
+        ),
         "sample_columns": [c for c in contract.columns if fact and fact.sample and c.name in fact.sample[0]],
     }
 

@@ -12,15 +12,19 @@ from markupsafe import Markup
 from contracts.ids import TableId
 from expectations.audits import instant_of, latest, page_parts
 from tasks.site.build import MANIFEST, replace, write_assets
-from tasks.site.page import CATALOG, DATA_DOCS, LINEAGE, QUALITY, RUNS, Page, quality_path, table_path
+from tasks.site.page import (
+    CATALOG,
+    DATA_DOCS,
+    DOCS_INDEX,
+    LINEAGE,
+    QUALITY,
+    RUNS,
+    Page,
+    audit_path,
+    quality_path,
+    table_path,
+)
 from tasks.site.render import Renderer
-
-INDEX = f"{DATA_DOCS}/index.html"
-
-
-def page_path(name: str) -> str:
-    """Where the page of an audit lies, by its name: `<layer>.<table>.<place>[.<audit>]`."""
-    return f"{DATA_DOCS}/{name}.html"
 
 
 def pages(folder: Path, others: Collection[str] = ()) -> Iterator[Page]:
@@ -43,18 +47,18 @@ def pages(folder: Path, others: Collection[str] = ()) -> Iterator[Page]:
             "is_latest": not audit,
             "body": Markup(path.read_text(encoding="utf-8")),
         }
-        yield Page(page_path(name), f"Audit of {table} ({place})", "audit.html", context)
+        yield Page(audit_path(name), f"Audit of {table} ({place})", "audit.html", context)
     first = {audit.table: name for name, audit in reversed(audits.items())}
     rows = [
         {
             "audit": audit,
-            "page": page_path(name),
+            "page": audit_path(name),
             "anchor": str(audit.table) if first[audit.table] == name else "",
-            "earlier": [(page_path(one), _instant(one)) for one in earlier[name]],
+            "earlier": [(audit_path(one), _instant(one)) for one in earlier[name]],
         }
         for name, audit in audits.items()
     ]
-    yield Page(INDEX, "Data Docs", "data_docs.html", {"rows": rows})
+    yield Page(DOCS_INDEX, "Data Docs", "data_docs.html", {"rows": rows})
 
 
 def _instant(name: str) -> str:
@@ -80,7 +84,7 @@ def write(folder: Path, site: Path, known: Collection[str], others: Collection[s
     Returns the index, which is written last: until then it names pages that are there.
     """
     made = list(pages(folder, others))
-    paths = {page.path for page in made} | {page_path(name) for name in others}
+    paths = {page.path for page in made} | {audit_path(name) for name in others}
     renderer = Renderer({*known, *paths}, {"site_source": ""})
     write_assets(site)
     for page in made:
@@ -88,4 +92,4 @@ def write(folder: Path, site: Path, known: Collection[str], others: Collection[s
     for left in (site / DATA_DOCS).glob("*.html"):
         if f"{DATA_DOCS}/{left.name}" not in paths:
             left.unlink()
-    return site / INDEX
+    return site / DOCS_INDEX

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from contracts.ids import TableId
 from contracts.registry import Registry
+from expectations.audits import page_parts
 from expectations.rules import Rule, rules_of
 from sql.graph import Graph
 from tasks.settings import Settings
 from tasks.site.catalog_facts import TableFacts, read_tables
+from tasks.site.page import audit_path
 from tasks.site.quality_facts import QualityFacts, audit_pages, read_quality
 from tasks.site.run_facts import RunFacts, read_runs
 from tasks.warehouse import Warehouse
@@ -40,6 +42,16 @@ class SiteFacts:
     def root(self) -> Path:
         """The repository that contracts and SQL were read from."""
         return self.settings.repository
+
+    @cached_property
+    def latest_audits(self) -> dict[TableId, list[tuple[str, str]]]:
+        """Place and page in Data Docs of the latest audits of each table."""
+        found: dict[TableId, list[tuple[str, str]]] = {}
+        for name in sorted(self.audit_pages):
+            table, place, audit = page_parts(name)
+            if not audit:
+                found.setdefault(table, []).append((place, audit_path(name)))
+        return found
 
     @cached_property
     def rules(self) -> dict[TableId, tuple[Rule, ...]]:

@@ -17,6 +17,7 @@ CATALOG, LINEAGE, QUALITY, RUNS, NOTEBOOKS = (
 )
 # Rendered and pruned by what renders Data Docs, inside the site's folder.
 DATA_DOCS = "data_docs"
+DOCS_INDEX = f"{DATA_DOCS}/index.html"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ def lineage_path(table: TableId) -> str:
 def quality_path(table: TableId) -> str:
     """A table's scores, measures and quarantine over time."""
     return f"quality/{table}.html"
+
+
+def audit_path(name: str) -> str:
+    """The page of Data Docs of an audit, by its name: `<layer>.<table>.<place>[.<audit>]`."""
+    return f"{DATA_DOCS}/{name}.html"
 
 
 def contract_path(table: TableId) -> str:

@@ -16,7 +16,7 @@ from tasks import trend
 from tasks.site import figures
 from tasks.site.catalog import freshness
 from tasks.site.facts import SiteFacts
-from tasks.site.page import DATA_DOCS, QUALITY, Page, quality_path
+from tasks.site.page import QUALITY, Page, audit_path, lineage_path, quality_path
 from tasks.site.quality_facts import DAYS, QualityFacts
 
 # As expectations.baseline: farther from the median than this is unusual.
@@ -195,7 +195,10 @@ def _table(facts: SiteFacts, found: QualityFacts, table: TableId, parts: _Parts)
     docs = facts.audit_pages
     return {
         "table": table,
-        "contract": facts.registry[table],
+        "more": [
+            ("Lineage", lineage_path(table)),
+            *((f"Data Docs ({place})", path) for place, path in facts.latest_audits.get(table, ())),
+        ],
         "day": day,
         "days": scores.get_column("delivery_date").n_unique(),
         "today": [_score(row) for row in sorted(latest.iter_rows(named=True), key=_by_dimension)],
@@ -239,7 +242,7 @@ def _audit_pages(docs: frozenset[str], table: str, audit: Row, position: int) ->
         if page.startswith(f"{table}.") and (
             names_of(audit["run_id"], audit["batch_id"], rest) or (position == 0 and not rest)
         ):
-            out[place] = f"{DATA_DOCS}/{page}.html"
+            out[place] = audit_path(page)
     return sorted(out.items())
 
 

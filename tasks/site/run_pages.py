@@ -74,7 +74,7 @@ def _months(runs: pl.DataFrame) -> dict[str, list[Row]]:
     out: dict[str, list[Row]] = {}
     for row in runs.iter_rows(named=True):
         month = f"{row['at']:%Y-%m}"
-        out.setdefault(month, []).append({**row, "anchor": row["run_id"][:12], "days": _days(row), "month": month})
+        out.setdefault(month, []).append({**row, "anchor": f"run-{row['run_id']}", "days": _days(row), "month": month})
     return out
 
 

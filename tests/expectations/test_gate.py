@@ -182,7 +182,7 @@ def test_a_type_that_is_not_the_promised_one_blocks(gate: Any, orders_contract: 
 def test_the_latest_result_of_a_table_is_kept(gate: Any, orders_contract: Contract) -> None:
     for frame in (bad_orders(), orders()):
         gate.check_frame(orders_contract, frame, references=REFERENCES, **IDS)
-    [kept] = gate.results.rglob("*.json")
+    [kept] = (gate.directory / "results").rglob("*.json")
     assert kept.name == "orders.lake.json"
     assert json.loads(kept.read_text())["success"] is True
 

@@ -29,9 +29,10 @@ def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.
 
 def test_everything_that_is_written_lies_below_home(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    places = (settings.inbox, settings.lake, settings.scratch, settings.warehouse_file, settings.data_docs)
+    places = (settings.inbox, settings.lake, settings.scratch, settings.warehouse_file, settings.site)
     assert len(set(places)) == 5
-    assert all(place.parent == tmp_path for place in places)
+    assert all(place.parent == tmp_path for place in (*places, settings.audits))
+    assert settings.data_docs.parent == settings.site
 
 
 def test_a_tilde_is_the_users_home() -> None:
