@@ -13,13 +13,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tasks.site import catalog, quality_pages, run_pages, search
+from tasks.site import catalog, lineage_pages, quality_pages, run_pages, search
 from tasks.site.facts import SiteFacts
 from tasks.site.page import CATALOG, DATA_DOCS, DOCS_INDEX, File, Page, audit_path
 from tasks.site.render import ASSETS, BY_HASH, NAV, Renderer
 
 Family = Callable[[SiteFacts], Iterator[Page | File]]
-FAMILIES: tuple[Family, ...] = (catalog.pages, quality_pages.pages, run_pages.pages, search.pages)
+FAMILIES: tuple[Family, ...] = (
+    catalog.pages,
+    lineage_pages.pages,
+    quality_pages.pages,
+    run_pages.pages,
+    search.pages,
+)
 # Names what a build wrote: what else lies in the folder is not ours to remove.
 MANIFEST = "site.json"
 # What the shell of every page loads.

@@ -13,6 +13,8 @@ from contracts.registry import Registry
 from expectations.audits import page_parts
 from expectations.rules import Rule, rules_of
 from sql.graph import Graph
+from sql.lineage import Lineage
+from tasks.lineage import read_lineage
 from tasks.settings import Settings
 from tasks.site.catalog_facts import TableFacts, read_tables
 from tasks.site.page import audit_path
@@ -57,6 +59,11 @@ class SiteFacts:
     def rules(self) -> dict[TableId, tuple[Rule, ...]]:
         """Every rule of every table."""
         return {table: rules_of(contract) for table, contract in self.registry.items()}
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Lineage from the delivered columns to views and notebooks; of these, the ones that can be read."""
+        return read_lineage(self.root, self.registry, self.graph, strict=False)
 
 
 def read_facts(settings: Settings, warehouse: Warehouse | None, built_at: datetime) -> SiteFacts:
