@@ -51,8 +51,8 @@ def command(first: str, text: str) -> Command | None:
         if re.search(r"\bSAVEPOINT\b", text, re.IGNORECASE):
             raise syntax("SAVEPOINT")
         return Command(text)
-    if first in ("GRANT", "REVOKE"):
-        return Command(text)
+    if (granted := _access(first, text)) is not None:
+        return Command(granted)
     if first in ("SET", "RESET", "SHOW"):
         return Command(_setting(first, text))
     if first == "VACUUM":
@@ -66,13 +66,29 @@ def command(first: str, text: str) -> Command | None:
     return None
 
 
+def _access(first: str, text: str) -> str | None:
+    """Roles, users, groups and what they may: PostgreSQL has one kind for the three, and holds the rights."""
+    if first in ("GRANT", "REVOKE"):
+        text = re.sub(rf"(?i)^(GRANT|REVOKE)\s+ROLE\s+({_NAME})", r"\1 \2", text)
+        return re.sub(r"(?i)\b(TO|FROM)\s+(?:ROLE|GROUP)\s+", r"\1 ", text)
+    if re.match(r"(?i)ALTER\s+DEFAULT\s+PRIVILEGES\b", text):
+        return re.sub(r"(?i)\b(TO|FROM)\s+(?:ROLE|GROUP)\s+", r"\1 ", text)
+    if re.match(r"(?i)(CREATE|ALTER|DROP)\s+(ROLE|USER|GROUP)\b", text):
+        if re.search(r"(?i)\bIF\s+NOT\s+EXISTS\b", text):
+            raise syntax("NOT")
+        return re.sub(r"(?i)\bPASSWORD\s+DISABLE\b", "PASSWORD NULL", text)
+    if re.match(r"(?i)CREATE\s+SCHEMA\b.*\bAUTHORIZATION\b", text):
+        return text
+    return None
+
+
 def _setting(first: str, text: str) -> str:
     match = re.fullmatch(r"(?is)\w+\s+(?:(?:session|local)\s+)?([\w.]+)(.*)", text)
     if match is None:
         raise syntax(text.split()[-1])
     name, rest = match.group(1).lower(), match.group(2)
     local = " LOCAL" if re.match(r"(?i)set\s+local\b", text) else ""
-    if name in ("all", "session_authorization") or "authorization" in rest.lower():
+    if name in ("all", "authorization", "session_authorization") or "authorization" in rest.lower():
         return text
     if name in _OWN:
         if first == "SET":

@@ -73,7 +73,7 @@ class Standin:
         return standin
 
     def reset(self) -> None:
-        """Drop every schema and what stands in `public`, end all sessions, forget the log and the faults."""
+        """Drop every schema, user and what stands in `public`, end all sessions, forget the log and the faults."""
         self._end_sessions()
         with contextlib.closing(self.backend()) as backend:
             backend.run(_TERMINATE)
@@ -83,6 +83,8 @@ class Standin:
             names = ", ".join(f'"{name}"' for name in [*(name for (name,) in schemas), "public"])
             backend.run(f"DROP SCHEMA {names} CASCADE; CREATE SCHEMA public")
             backend.run("GRANT ALL ON SCHEMA public TO PUBLIC")
+            for (role,) in backend.run("SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_'"):
+                backend.run(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
         self.faults.clear()
         self.statements.clear()
 
