@@ -80,6 +80,7 @@ def _index(facts: SiteFacts) -> dict[str, Any]:
         "owners": owners,
         "newest": newest,
         "built_at": facts.built_at,
+        "lacking": facts.lacking,
         "has_warehouse": facts.has_warehouse,
         "rule_count": sum(map(len, facts.rules.values())),
         "column_count": sum(len(c.columns) for c in facts.registry.values()),

@@ -42,9 +42,10 @@ class TableFacts:
     sample: tuple[Mapping[str, Any], ...] = ()
 
 
-def read_tables(warehouse: Warehouse, registry: Registry, graph: Graph) -> dict[TableId, TableFacts]:
-    """Facts of every table that has something to tell; a table that does not stand yet has none."""
-    standing = warehouse.columns()
+def read_tables(
+    warehouse: Warehouse, registry: Registry, graph: Graph, standing: Mapping[str, Collection[str]]
+) -> dict[TableId, TableFacts]:
+    """Facts of every table that has something to tell; `standing` are the columns of those that stand."""
     there = [c for c in registry.values() if str(c.table) in standing]
     known: dict[TableId, dict[str, Any]] = {c.table: {} for c in there}
     for found in (_counted(warehouse, there, standing), _loads(warehouse, standing)):

@@ -27,7 +27,8 @@ from tasks.warehouse import Warehouse
 class SiteFacts:
     """One source's warehouse at one instant; without a warehouse (nothing was ever run) what contracts and SQL say.
 
-    `tables`: what the warehouse says of each table that stands in it.
+    `tables`: what the warehouse says of each table that stands in it. `lacking`: the columns of audit tables that it
+    does not have, since an earlier version made it; quality and runs are not read from it then.
     """
 
     settings: Settings
@@ -39,6 +40,7 @@ class SiteFacts:
     quality: QualityFacts | None = None
     runs: RunFacts | None = None
     audit_pages: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -72,14 +74,18 @@ def read_facts(settings: Settings, warehouse: Warehouse | None, built_at: dateti
     graph = Graph.read(settings.repository, registry)
     if warehouse is None:
         return SiteFacts(settings, registry, graph, built_at)
+    standing = warehouse.columns()
+    books = (f"{c.table}.{name}" for c in registry.layer("audit") for name in c.names)
+    lacking = tuple(name for name in books if name.rpartition(".")[2] not in standing.get(name.rpartition(".")[0], ()))
     return SiteFacts(
         settings,
         registry,
         graph,
         built_at,
         has_warehouse=True,
-        tables=read_tables(warehouse, registry, graph),
-        quality=read_quality(warehouse),
-        runs=read_runs(warehouse, settings),
+        tables=read_tables(warehouse, registry, graph, standing),
+        quality=None if lacking else read_quality(warehouse),
+        runs=None if lacking else read_runs(warehouse, settings),
         audit_pages=audit_pages(settings),
+        lacking=lacking,
     )

@@ -100,7 +100,9 @@ def test_a_table_that_does_not_stand_stops_nothing(house: House, tmp_path: Path,
     with open_warehouse(here) as warehouse:
         warehouse.execute(f"DROP TABLE {gone}")
         facts = read_facts(here, warehouse, NOW)
-    page = files_of(facts)[f"tables/{gone}.html"]
+    pages = files_of(facts)
+    page = pages[f"tables/{gone}.html"]
+    assert ("made by an earlier version" in pages["index.html"]) == gone.startswith("audit.")
     assert facts.tables.get(TableId.parse(gone), TableFacts()).rows is None
     assert "does not stand in the warehouse yet" in page
 
@@ -112,7 +114,7 @@ def test_a_column_that_does_not_stand_yet_is_left_out_of_the_sample(house: House
     here = settings(house, repository=root)
     with open_warehouse(here, read_only=True) as warehouse:
         registry = read_facts(here, None, NOW).registry
-        found = read_tables(warehouse, registry, read_repository()[1])
+        found = read_tables(warehouse, registry, read_repository()[1], warehouse.columns())
     assert [list(row) for row in found[COLOUR].sample] == [["colour", "thing_count"]] * 2
 
 
@@ -353,7 +355,7 @@ def test_a_build_that_was_killed_leaves_nothing_that_the_next_does_not_remove(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small(monkeypatch, tmp_path, page("a"))
-    replace_ = building._replace
+    replace_ = building.replace
 
     def killed(path: Path, body: bytes) -> bool:
         if path.name == "index.html":
@@ -361,7 +363,7 @@ def test_a_build_that_was_killed_leaves_nothing_that_the_next_does_not_remove(
         return replace_(path, body)
 
     with monkeypatch.context() as cut:
-        cut.setattr(building, "_replace", killed)
+        cut.setattr(building, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             small(monkeypatch, tmp_path, page("b"), Page("index.html.new", "n", "plain.html", {"body": ""}))
     small(monkeypatch, tmp_path, page("a"))
