@@ -16,7 +16,8 @@ from contracts.registry import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "tutorial.md"
 _STEP = re.compile(
-    r"^```console\n(?P<typed>.*?)^```$|^In `(?P<file>[^`]+)`, below `(?P<below>[^`]+)`, add:\n\n```\w+\n(?P<added>.*?)^```$",
+    r"^```console\n(?P<typed>.*?)^```$"
+    r"|^In `(?P<file>[^`]+)`, below `(?P<below>[^`]+)`, add:\n\n```\w+\n(?P<added>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
