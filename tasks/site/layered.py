@@ -98,7 +98,7 @@ class _Item(Generic[Id]):
 def _ranks(nodes: Sequence[Id], edges: set[tuple[Id, Id]], bands: Mapping[Id, int]) -> dict[Id, int]:
     """Each node right of what it reads; a circle is cut where it is met."""
     reads: dict[Id, list[Id]] = defaultdict(list)
-    for source, target in edges:
+    for source, target in sorted(edges, key=str):
         reads[target].append(source)
     ranks: dict[Id, int] = {}
     start = 0

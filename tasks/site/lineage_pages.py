@@ -125,7 +125,7 @@ def whole(lineage: Lineage, nodes: Collection[Node]) -> Graph:
     """Tables and notebooks, without columns; left out: what is joined to none, and views of one table."""
     nodes = [node for node in nodes if node.layer != BI_SCHEMA or lineage.read_by(node)]
     edges = {(read, node) for node in nodes for read in lineage.reads(node) if read in set(nodes)}
-    nodes = {node for edge in edges for node in edge}
+    nodes = _sorted({node for edge in edges for node in edge})
     sizes = {node: (_name_width(node), _name_height(node)) for node in nodes}
     drawing = drawn(sizes, edges, {node: _BANDS[node.layer] for node in nodes}, across=36, between=8, top=_TOP)
     return _graph(drawing, dict.fromkeys(nodes, ()), [])
@@ -145,7 +145,7 @@ def around(lineage: Lineage, table: TableId) -> Graph:
         columns[at.table].add(at.column)
     for node in (*lineage.reads(table), *lineage.read_by(table)):
         columns[node] |= set()
-    kept = {node: _in_order(lineage, node, names) for node, names in columns.items() if node.layer in _BANDS}
+    kept = {node: _in_order(lineage, node, columns[node]) for node in _sorted(columns) if node.layer in _BANDS}
     edges = {(read, node) for node in kept for read in lineage.reads(node) if read in kept}
     sizes = {node: _size(node, names) for node, names in kept.items()}
     drawing = drawn(sizes, edges, {node: _BANDS[node.layer] for node in kept}, top=_TOP)

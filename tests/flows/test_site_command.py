@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import webbrowser
 from pathlib import Path
 
 import pytest
 from command_line import Dw
 from house_of_things import House
+
+from contracts.registry import REPOSITORY
 
 
 @pytest.fixture
@@ -27,6 +32,21 @@ def test_the_second_build_changes_the_index_alone(dw: Dw, house: House) -> None:
     # The instant of the build stands there.
     assert "1 file new or changed" in second.out or "0 files new or changed" in second.out
     assert index.exists()
+
+
+def test_the_site_does_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
+    """Else each build would write, and in aws mode send, pages in which nothing changed."""
+    found = []
+    for seed in ("1", "2"):
+        out = tmp_path / seed
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DW_")}
+        environment |= {"PYTHONHASHSEED": seed, "DW_HOME": str(tmp_path / "home")}
+        command = [sys.executable, "-m", "flows.cli", "site", "--out", str(out)]
+        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, capture_output=True)
+        files = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        found.append({name: body for name, body in files.items() if name != "index.html"})
+    assert len(found[0]) > 200
+    assert {name for name, body in found[0].items() if found[1].get(name) != body} == set()
 
 
 def test_another_folder_and_what_is_no_site(dw: Dw, house: House, tmp_path: Path) -> None:
