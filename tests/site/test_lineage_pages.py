@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from tasks.settings import Settings
 from tasks.site.build import build
 from tasks.site.facts import SiteFacts, read_facts
 from tasks.site.lineage_pages import lines, pages, way
-from tasks.site.page import Page as SitePage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -187,29 +185,30 @@ def test_a_narrow_screen_scrolls_the_drawing_and_not_the_page(browser: Browser, 
         assert tab.locator(".view").evaluate("e => e.scrollWidth > e.clientWidth")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, site: Path, scheme: Any) -> None:
+@pytest.mark.parametrize(("page", "scheme"), [("index", "dark"), ("core.dim_customer", "light")])
+def test_axe_finds_nothing(browser: Browser, site: Path, page: str, scheme: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     with faultless_tab(browser, color_scheme=scheme) as tab:
-        for page in ("index.html", "core.dim_customer.html"):
-            tab.goto((site / page).as_uri())
-            found = axe.run(tab, context="#main")
-            told = [(v["id"], [node["target"] for node in v["nodes"]][:3]) for v in found.response["violations"]]
-            assert told == []
+        tab.goto((site / f"{page}.html").as_uri())
+        found = axe.run(tab, options={"preload": False})
+        told = [(v["id"], [node["target"] for node in v["nodes"]][:3]) for v in found.response["violations"]]
+        assert told == []
 
 
 # Sixty tables of twenty columns
 
 
 def wide_tree() -> Tree:
-    """Four layers of fifteen tables with twenty columns; each table reads three of the layer before."""
+    """Four layers of fifteen tables with twenty columns; the first delivery goes into thirty-two of them."""
     columns = "\n".join(f"a_column_with_a_long_name_{n:02} integer{' key' if n == 0 else ''}" for n in range(20))
     tree = Tree()
     for t in range(15):
         tree = tree.with_contract(f"raw.table_{t:02}", columns.replace(" key", "").replace("integer", "varchar(64)"))
         tree = tree.with_contract(f"clean.table_{t:02}", columns)
         for layer, before in (("core", "clean"), ("mart", "core")):
-            reads = [f"{before}.table_{(t + k) % 15:02}" for k in (0, 1, 4)]
+            # The clean table of the first delivery is read by all of core.
+            others = (t, (t + 1) % 15) if layer == "mart" else (t, 0 if t else 14)
+            reads = [f"{before}.table_{n:02}" for n in others]
             made = ", ".join(
                 f"a.a_column_with_a_long_name_{n:02} + b.a_column_with_a_long_name_{(n + 7) % 20:02} "
                 f"AS a_column_with_a_long_name_{n:02}"
@@ -234,11 +233,11 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "site" / "lineage"
 
 
-@pytest.mark.parametrize("page", ["index", "raw.table_02", "core.table_01"])
+@pytest.mark.parametrize("page", ["index", "raw.table_00", "core.table_01"])
 def test_sixty_tables_of_twenty_columns_are_drawn_in_a_second(browser: Browser, wide: Path, page: str) -> None:
-    """The browser's own work on its main thread; the best of three, since other tests share the machine."""
-    took = []
-    for _ in range(3):
+    """The browser's own work on its main thread; tried five times, since other tests share the machine."""
+    took: list[float] = []
+    while not took or (took[-1] >= 1 and len(took) < 5):
         with faultless_tab(browser) as tab:
             session = tab.context.new_cdp_session(tab)
             session.send("Performance.enable")
@@ -248,16 +247,11 @@ def test_sixty_tables_of_twenty_columns_are_drawn_in_a_second(browser: Browser, 
             took.append(metrics["TaskDuration"])
             if len(took) == 1:
                 assert tab.evaluate(OVERLAPS) == []
-                assert tab.locator(".box").count() >= 15
-    assert min(took) < 1, took
+                assert page != "raw.table_00" or tab.locator(".box").count() == 32
+    assert took[-1] < 1, took
 
 
 # What the pages are made of
-
-
-@pytest.fixture
-def lineage_pages(facts: SiteFacts) -> Iterator[SitePage]:
-    return pages(facts)
 
 
 def test_each_table_has_a_page_and_each_wire_its_ends(facts: SiteFacts) -> None:

@@ -78,16 +78,17 @@
       if (a.left < b.left || a.right > b.right || a.top < b.top || a.bottom > b.bottom) centre(place);
     }
   };
-  const clear = () => {
-    history.replaceState(null, "", location.pathname);
-    choose("");
+  // The address changes without a jump to the column: who points at it, or at its list, sees it already.
+  const show = (hash) => {
+    history.replaceState(null, "", hash || location.pathname);
+    follow();
   };
 
   addEventListener("hashchange", follow);
-  addEventListener("keydown", (event) => event.key === "Escape" && clear());
+  addEventListener("keydown", (event) => event.key === "Escape" && show(""));
   tools.addEventListener("click", ({ target }) => {
     const does = target.dataset.zoom;
-    if (does === "clear") clear();
+    if (does === "clear") show("");
     else if (does === "fit") fit(0.2);
     else if (does) zoomed(zoom() * (does === "in" ? 1.25 : 0.8));
   });
@@ -99,7 +100,7 @@
   }, { passive: false });
   for (const list of document.querySelectorAll(".way")) {
     list.addEventListener("toggle", () => {
-      if (list.open && location.hash !== `#${list.dataset.column}`) location.hash = list.dataset.column;
+      if (list.open && location.hash !== `#${list.dataset.column}`) show(`#${list.dataset.column}`);
     });
   }
   if (!focus) {
@@ -121,7 +122,10 @@
     drag = { x: event.clientX, y: event.clientY, moved: drag.moved + Math.hypot(drag.x - event.clientX, drag.y - event.clientY) };
   });
   addEventListener("click", (event) => {
-    if (drag?.moved > 4 && view.contains(event.target)) event.preventDefault();
+    const column = event.target.closest(".scene .column");
+    const isDrag = drag?.moved > 4 && view.contains(event.target);
+    if (isDrag || (column && !event.ctrlKey && !event.metaKey)) event.preventDefault();
+    if (column && !isDrag) show(column.hash);
     view.classList.remove("dragged");
     drag = null;
   }, true);
