@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from expectations.rules import Rule
 from expectations.scorecard import Score
@@ -101,16 +102,12 @@ class RuleNotRun(RuntimeError):
 def blocked_message(result: GateResult) -> str:
     """The paragraph that whoever is on call reads first."""
     failed, low = result.blocking, result.blocking_scores
-    many = [f"{_count(len(failed), 'rule')} failed"] if failed else []
-    many += [f"{_count(len(low), 'score')} below threshold"] if low else []
+    many = [f"{counted(len(failed), 'rule')} failed"] if failed else []
+    many += [f"{counted(len(low), 'score')} below threshold"] if low else []
     batch = f", batch {result.batch_id}" if result.batch_id else ""
-    head = f"{result.table} is blocked: {' and '.join(many)} on {result.rows:,} rows{batch}."
+    head = f"{result.table} is blocked: {' and '.join(many)} on {counted(result.rows, 'row')}{batch}."
     lines = [*map(_line, failed), *(_score_line(found, result.results) for found in low)]
     return "\n".join([head, *(f"  - {line}" for line in lines)])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _score_line(found: Score, results: tuple[RuleResult, ...]) -> str:
@@ -119,7 +116,7 @@ def _score_line(found: Score, results: tuple[RuleResult, ...]) -> str:
     causes = ", ".join(f"{r.rule.id} {r.failed:,}" for r in worst)
     return (
         f"{found.dimension} {found.percent} is below its threshold of {found.threshold:.2%}: "
-        f"{found.failed:,} of {found.evaluated:,} values failed; most by {causes}"
+        f"{found.failed:,} of {counted(found.evaluated, 'value')} failed; most by {causes}"
     )
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.registry import Registry
 from flows import show
@@ -67,7 +68,7 @@ def backfill(source: str, first: date, last: date, name: str | None, parallel: i
     if to_do.days:
         show.console.print(f"To load: {days_text(to_do.days)}{f', {table} only' if table else ''}.")
     if to_do.waiting_tables:
-        show.console.print(f"To build: {len(to_do.waiting_tables)} tables that an earlier run left waiting.")
+        show.console.print(f"To build: {counted(len(to_do.waiting_tables), 'table')} that an earlier run left waiting.")
     if dry_run:
         show.console.print("Nothing was done (--dry-run).")
         return False
@@ -99,12 +100,13 @@ def show_status(found: Status, source: str) -> None:
     loaded = found.files.filter(pl.col("state") == "loaded")
     rows, aside = int(loaded["delivered_rows"].sum()), int(loaded["quarantined_rows"].sum())
     console.print(
-        f"[bold]{source}[/]: {len(found.days)} days from {found.days[0]} to {found.days[-1]}; {loaded.height:,} files "
-        f"loaded, {rows:,} rows, {aside:,} of them in quarantine."
+        f"[bold]{source}[/]: {counted(len(found.days), 'day')} from {found.days[0]} to {found.days[-1]}; "
+        f"{counted(loaded.height, 'file')} "
+        f"loaded, {counted(rows, 'row')}, {aside:,} of them in quarantine."
     )
     if known := found.days_in("loaded"):
         behind = (datetime.now(UTC).date() - known[-1]).days
-        console.print(f"Newest delivery loaded: {known[-1]} ({behind:,} days ago).")
+        console.print(f"Newest delivery loaded: {known[-1]} ({counted(behind, 'day')} ago).")
     if found.gaps:
         console.print(f"[yellow]No delivery at all:[/] {days_text(found.gaps)}.")
     console.print(_tables(found))
@@ -123,7 +125,7 @@ def show_status(found: Status, source: str) -> None:
         console.print(f"`dw backfill --from {found.days[0]} --to {found.days[-1]}` loads what can be loaded.")
     for name, keys in found.waiting_tables.items():
         console.print(
-            f"[yellow]waits[/] {name}: changes of {keys:,} keys are not carried into it yet; `dw run` does it"
+            f"[yellow]waits[/] {name}: changes of {counted(keys, 'key')} are not carried into it yet; `dw run` does it"
         )
     if not (open_files.height or found.gaps or found.waiting_tables or found.unscored):
         console.print("[green]No gap, nothing waits.[/]")

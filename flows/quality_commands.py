@@ -12,6 +12,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.ids import LAYERS, TableId
 from contracts.model import DIMENSIONS
 from contracts.registry import Registry
@@ -39,7 +40,11 @@ def quality(source: str, table: str | None, days: int, *, as_json: bool, only_an
         _print_json(scores, measures)
         return
     days_shown = scores.get_column("delivery_date").unique().sort()
-    course = f", its course over {len(days_shown)} deliveries from {days_shown[0]} on" if len(days_shown) > 1 else ""
+    course = (
+        f", its course over {counted(len(days_shown), 'delivery', 'deliveries')} from {days_shown[0]} on"
+        if len(days_shown) > 1
+        else ""
+    )
     console.print(f"[bold]Quality[/] of the delivery of {days_shown[-1]}{course}")
     if not only_anomalies:
         if wanted is None:
@@ -83,7 +88,10 @@ def read(settings: Settings, days: int, table: TableId | None) -> tuple[pl.DataF
         scores = scores.filter(pl.col("table_name") == str(table))
         measures = measures.filter(pl.col("table_name").is_in(same))
         if scores.is_empty():
-            raise ValueError(f"{table} was not scored in the last {days} deliveries; --days looks further back")
+            raise ValueError(
+                f"{table} was not scored in the last {counted(days, 'delivery', 'deliveries')}; "
+                "--days looks further back"
+            )
     return scores, measures
 
 
@@ -228,12 +236,12 @@ def _print_anomalies(measures: pl.DataFrame) -> None:
         console.print(f"[yellow]unusual[/]  {escape(text)}", soft_wrap=True)
     judged, learning = (measures.filter((pl.col("status") == "learning") == is_so) for is_so in (False, True))
     if not told and judged.height:
-        console.print(f"Nothing unusual in {judged.height:,} measures.")
+        console.print(f"Nothing unusual in {counted(judged.height, 'measure')}.")
     if learning.height:
         best = max(learning.get_column("points"))
         console.print(
-            f"{learning.height:,} measures cannot be judged yet: {ENOUGH} earlier days of the same weekday are needed, "
-            f"the furthest have {best}."
+            f"{counted(learning.height, 'measure')} cannot be judged yet: {ENOUGH} earlier days of the same weekday "
+            f"are needed, the furthest have {best}."
         )
     if measures.is_empty():
         console.print("No measures of a delivery; only raw and clean tables are measured.")

@@ -13,6 +13,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.registry import Registry
 from flows.show import altered, console, status
 from tasks import quarantine
@@ -176,7 +177,7 @@ def _print_redriven(outcomes: Sequence[Outcome], space: Workspace) -> None:
     if not outcomes:
         console.print("Nothing fits that is open.")
     if report.builds:
-        console.print(f"{len(report.builds)} tables were brought up to date.")
+        console.print(f"{counted(len(report.builds), 'table')} brought up to date.")
     for text in report.warnings:
         console.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
     for text in report.failures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contracts.counted import counted
 from flows.show import console
 from flows.show import status as working
 from tasks import backup as backups
@@ -77,4 +78,4 @@ def _place(settings: Settings) -> Path:
 def _what(found: Backup) -> str:
     newest = f"deliveries up to {found.newest_delivery}" if found.newest_delivery else "no delivery"
     inbox = ", with the inbox" if found.has_inbox else ""
-    return f"{len(found.files):,} files, {found.bytes / 1e6:,.1f} MB{inbox}, {newest}"
+    return f"{counted(len(found.files), 'file')}, {found.bytes / 1e6:,.1f} MB{inbox}, {newest}"

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from expectations.rules import Rule
 from expectations.scorecard import THRESHOLDS, Score, label, merge, score, scores
@@ -93,7 +94,7 @@ def generated(delivery: Any, to: object) -> None:
     days = delivery.days
     span = f"{days[0]} … {days[-1]}" if len(days) > 1 else f"{days[0]}"
     listed = ", ".join(f"{table} {count:,}" for table, count in rows.items())
-    console.print(f"Delivered to {to}, {len(days)} days ({span}): {listed}.")
+    console.print(f"Delivered to {to}, {counted(len(days), 'day')} ({span}): {listed}.")
     console.print(f"{delivery.defects:,} planted defects are listed in {delivery.root / 'defects.parquet'}.")
 
 
@@ -127,7 +128,8 @@ def summary(report: RunReport, settings: Settings, docs: str, seconds: float) ->
         console.print(f"[bold]Glue run[/]    {run} ({table})", soft_wrap=True)
     if report.already_loaded:
         console.print(
-            f"[bold]Unchanged[/]   {len(report.already_loaded)} files are loaded already; nothing was done twice"
+            f"[bold]Unchanged[/]   {counted(len(report.already_loaded), 'file is', 'files are')} loaded already; "
+            "nothing was done twice"
         )
     altered(report)
     for text in [*report.warnings, *_warned(report)]:
@@ -231,7 +233,7 @@ def _warned(report: RunReport) -> list[str]:
     out = []
     for rule_id, rule in sorted(rules.items()):
         count = failed[rule_id]
-        broken = "1 row breaks" if count == 1 else f"{count:,} rows break"
+        broken = counted(count, "row breaks", "rows break")
         found = broken if rule.of_row else f"{', '.join(observed[rule_id])} found against"
         out.append(f'{rule_id}: {found} "{rule.description}"')
     return [*out, *_below_threshold(report)]
@@ -241,7 +243,7 @@ def _below_threshold(report: RunReport) -> list[str]:
     """Tables whose score over the run's deliveries does not reach their threshold."""
     return [
         f"{found.table}: {found.dimension} {found.percent} is below {found.threshold:.1%} "
-        f"({found.failed:,} of {found.evaluated:,} values; audit.quality_score has every delivery)"
+        f"({found.failed:,} of {counted(found.evaluated, 'value')}; audit.quality_score has every delivery)"
         for found in scores(report.gates)
         if not found.passed and found.threshold is not None
     ]

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import RuleResult
@@ -62,7 +63,7 @@ def _show(found: FileVerdict, console: Console) -> None:
     console.print(f"[bold]{escape(str(found.path))}[/] against {against}: {said}", soft_wrap=True)
     if found.gate is not None:
         console.print(
-            f"  {found.rows:,} rows, {found.aside:,} of them would be set aside; "
+            f"  {counted(found.rows, 'row')}, {found.aside:,} of them would be set aside; "
             f"{len(found.malformed):,} malformed records"
         )
     if found.reason:

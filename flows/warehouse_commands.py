@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.registry import Registry
 from flows import show
@@ -27,7 +28,9 @@ def export(name: str, target: str, source: str, *, with_personal_data: bool, ove
             overwrite=overwrite,
             keep_out=settings.own_places,
         )
-    show.console.print(f"{done.rows:,} rows of {contract.table}, {len(done.columns)} columns: {target}")
+    show.console.print(
+        f"{counted(done.rows, 'row')} of {contract.table}, {counted(len(done.columns), 'column')}: {target}"
+    )
     if done.left_out:
         names = ", ".join(done.left_out)
         show.console.print(f"Left out, as they hold personal data: {names}. --with-personal-data takes them along.")
@@ -44,7 +47,7 @@ def maintain(source: str) -> bool:
             done, failures = keep(space)
     finally:
         space.close()
-    show.console.print(f"{len(done)} tables vacuumed and analysed in {time.perf_counter() - started:.1f} s.")
+    show.console.print(f"{counted(len(done), 'table')} vacuumed and analysed in {time.perf_counter() - started:.1f} s.")
     for failure in failures:
         show.console.print(f"[red]failed[/] {failure}")
     return bool(failures)

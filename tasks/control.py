@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from contracts.counted import counted
 from contracts.model import Contract
 from sql.reconcile import LOADED, NO_CURRENCY, NO_DAY, REPLACED, source_checks
 from tasks import reconcile
@@ -192,8 +193,8 @@ class Account(Watch):
         for row in _less(accepted, self._stage).iter_rows(named=True):
             raise LedgerImbalance(
                 f"{self._clean.table}, file {self._batch.path.name}: of {row['business_date']} {row['currency_code']} "
-                f"{row['row_count']} rows and {row['amount']:f} {row['measure']} were accepted and did not reach the "
-                "warehouse; nothing of the batch was loaded"
+                f"{counted(row['row_count'], 'row')} and {row['amount']:f} {row['measure']} were accepted and did "
+                "not reach the warehouse; nothing of the batch was loaded"
             )
 
     def deduplicated(self) -> None:
@@ -252,7 +253,11 @@ class Declared:
 
     def differences(self, totals: pl.DataFrame | None, delivered_rows: int) -> list[str]:
         """What the file declares otherwise than it was read, each as a clause with both figures."""
-        found = [f"{self.rows} rows were declared, {delivered_rows} came"] if self.rows != delivered_rows else []
+        found = (
+            [f"{counted(self.rows, 'row was', 'rows were')} declared, {delivered_rows} came"]
+            if self.rows != delivered_rows
+            else []
+        )
         read = {} if totals is None else _by_currency(_of(totals, DELIVERED))
         for currency, columns in self.amounts.items():
             for column, amount in columns.items():

@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from graphlib import TopologicalSorter
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
@@ -269,8 +270,8 @@ def _is_done(space: Workspace, delivery: date) -> bool:
 def _loaded_entry(space: Workspace, cleaned: Cleaned, clean: Contract, counts: Counts) -> Entry:
     if counts.staged != cleaned.accepted:
         raise LedgerImbalance(
-            f"{clean.table}: the lake file {cleaned.clean_file.name} has {cleaned.accepted} rows, but {counts.staged} "
-            "reached the warehouse; nothing of the batch was loaded"
+            f"{clean.table}: the lake file {cleaned.clean_file.name} has {counted(cleaned.accepted, 'row')}, "
+            f"but {counts.staged} reached the warehouse; nothing of the batch was loaded"
         )
     return _entry(
         space,

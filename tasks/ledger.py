@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from contracts.counted import counted
 from tasks.warehouse import Warehouse
 
 TABLE = "audit.load_ledger"
@@ -56,7 +57,7 @@ def record(warehouse: Warehouse, entry: Entry) -> None:
     """Write an entry in place of the batch's earlier one; raise LedgerImbalance when rows are unaccounted for."""
     if not entry.is_balanced:
         raise LedgerImbalance(
-            f"{entry.table_name}, file {entry.file_name}: {entry.delivered_rows} rows delivered but "
+            f"{entry.table_name}, file {entry.file_name}: {counted(entry.delivered_rows, 'row')} delivered but "
             f"{entry.loaded_rows} loaded + {entry.duplicate_rows} duplicate + {entry.quarantined_rows} quarantined + "
             f"{entry.excluded_rows} excluded + {entry.discarded_rows} discarded; nothing of the batch was loaded"
         )

@@ -19,6 +19,7 @@ from typing import Literal
 
 import polars as pl
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
@@ -322,8 +323,9 @@ def record(
     done = action.loaded_rows + action.duplicate_rows + action.discarded_rows
     if action.before_rows != done + action.left_rows or bool(rules) != bool(action.left_rows):
         raise LedgerImbalance(
-            f"{action.table_name}, batch {action.batch_id}: {action.before_rows} rows were in quarantine, but "
-            f"{action.loaded_rows} loaded + {action.duplicate_rows} duplicate + {action.discarded_rows} discarded + "
+            f"{action.table_name}, batch {action.batch_id}: {counted(action.before_rows, 'row was', 'rows were')} "
+            f"in quarantine, but {action.loaded_rows} loaded + {action.duplicate_rows} duplicate + "
+            f"{action.discarded_rows} discarded + "
             f"{action.left_rows} left are accounted for; nothing was changed"
         )
     warehouse.execute(f"DELETE FROM {OPEN} WHERE batch_id = :batch_id", batch_id=action.batch_id)

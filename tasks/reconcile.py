@@ -13,6 +13,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.registry import Registry
 from expectations.masking import mask
@@ -207,9 +208,10 @@ def _told(off: Compared) -> str:
     keys = "; ".join(told_keys(off.keys))
     more = f"; and {count - off.keys.height} more" if count > off.keys.height else ""
     return (
-        f"reconciliation {name}: {off.days.height} days do not balance, the first {row['reconciliation_date']} "
-        f"{row['currency_code']}: expected {row['expected_amount']} in {row['expected_rows']} rows, found "
-        f"{row['actual_amount']} in {row['actual_rows']}. {count} keys differ: {keys}{more} "
+        f"reconciliation {name}: {counted(off.days.height, 'day does', 'days do')} not balance, the first "
+        f"{row['reconciliation_date']} "
+        f"{row['currency_code']}: expected {row['expected_amount']} in {counted(row['expected_rows'], 'row')}, found "
+        f"{row['actual_amount']} in {row['actual_rows']}. {counted(count, 'key differs', 'keys differ')}: {keys}{more} "
         f"({off.check.file}; `dw reconcile --check {name}` lists all)"
     )
 
@@ -225,5 +227,5 @@ def _difference(row: dict[str, object]) -> str:
     if expected != actual and 0 in (expected, actual):
         where = "is missing" if actual == 0 else "was not expected"
         return f"{where}: {row['expected_amount'] if actual == 0 else row['actual_amount']}"
-    rows = f" in {expected} rows and in {actual}" if expected != actual else ""
+    rows = f" in {counted(expected, 'row')} and in {actual:,}" if expected != actual else ""
     return f"expected {row['expected_amount']}, found {row['actual_amount']}{rows}"

@@ -16,6 +16,7 @@ from typing import Literal
 
 import polars as pl
 
+from contracts.counted import counted
 from contracts.model import Contract
 from expectations.verdicts import GateBlocked, RuleNotRun
 from tasks import control, ledger, quality, quarantine
@@ -142,7 +143,9 @@ def _redrive(space: Workspace, opened: _Open) -> Outcome:
 
     def publish(found: Counts) -> None:
         if found.staged != accepted:
-            raise LedgerImbalance(f"the lake file {key} has {accepted} rows, but {found.staged} reached the warehouse")
+            raise LedgerImbalance(
+                f"the lake file {key} has {counted(accepted, 'row')}, but {found.staged} reached the warehouse"
+            )
         account.record(space.loader.run_at)
         quality.record_results(space.warehouse, sifted.gates, space.loader.run_at)
         _commit(space, opened, done_with(found), left)
@@ -219,7 +222,7 @@ def _open(space: Workspace, batch: OpenBatch, selection: Selection) -> _Open:
     rows = quarantine.read(space.lake.file(batch.file_path))
     if rows.height != entry.quarantined_rows or quarantine.per_rule(rows) != dict(batch.rules):
         raise CannotRedrive(
-            f"{batch.file_path} holds {rows.height} rows, but {ledger.TABLE} and {quarantine.OPEN} know of "
+            f"{batch.file_path} holds {counted(rows.height, 'row')}, but {ledger.TABLE} and {quarantine.OPEN} know of "
             f"{entry.quarantined_rows}, or of others by rule; the file is not the one that was committed"
         )
     return _Open(batch, entry, rows.filter(selection.rows), rows.filter(~selection.rows))

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
@@ -219,13 +220,13 @@ def _sentence(row: dict[str, Any]) -> str:
     table, day, column = row["table_name"], row["delivery_date"], row["column_name"]
     value, median, spread = row["value"], row["median"], row["spread"]
     weekday = _WEEKDAYS[day.weekday()]
-    over = f"over {row['points']} {weekday}s"
+    over = f"over {counted(row['points'], weekday)}"
     on = f"{weekday} {day.isoformat()}"
     if row["measure"] == "null_share":
         usual = f"usual {median:.1%} ± {spread:.1%} {over}"
-        return f"{table}: {column} is missing in {value:.1%} of {row['row_count']:,} rows on {on}, {usual}"
+        return f"{table}: {column} is missing in {value:.1%} of {counted(row['row_count'], 'row')} on {on}, {usual}"
     if row["measure"] == "age_hours":
         usual = f"usual {median:.1f} ± {spread:.1f} {over}"
         return f"{table}: the newest {column} is {value:.1f} hours old at the end of {on}, {usual}"
     what = row["measure"].removesuffix("_rows")
-    return f"{table}: {value:,.0f} rows {what} on {on}, usual {median:,.0f} ± {spread:,.0f} {over}"
+    return f"{table}: {counted(round(value), 'row')} {what} on {on}, usual {median:,.0f} ± {spread:,.0f} {over}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from expectations.scorecard import Score, scores
 from tasks.alerts import Alert, Told, resolve, tell, told
@@ -48,9 +49,10 @@ def about(report: RunReport, where: Alert) -> Iterator[Alert]:
         share = entry.quarantined_rows / entry.delivered_rows if entry.delivered_rows else 0.0
         if share > QUARANTINE_SHARE:
             rules = _broken(report, entry.batch_id)
+            aside = f"{entry.quarantined_rows:,} of {counted(entry.delivered_rows, 'row')} ({share:.1%})"
             text = (
-                f"{entry.delivery_date}/{entry.file_name}: {entry.quarantined_rows:,} of {entry.delivered_rows:,} rows "
-                f"({share:.1%}) were set aside{f', most by {rules}' if rules else ''}; the rest is loaded"
+                f"{entry.delivery_date}/{entry.file_name}: {aside} {'was' if entry.quarantined_rows == 1 else 'were'} "
+                f"set aside{f', most by {rules}' if rules else ''}; the rest is loaded"
             )
             yield _alert(where, "warning", Failure(text, "quarantined", table=entry.table_name, batch=entry.batch_id))
     for found in scores(report.gates):
@@ -118,7 +120,7 @@ def _alert(where: Alert, severity: str, failure: Failure) -> Alert:
 def _low(found: Score, where: Alert) -> Alert:
     text = (
         f"{found.table}: {found.dimension} {found.percent} is below {found.threshold:.1%} "
-        f"({found.failed:,} of {found.evaluated:,} values)"
+        f"({found.failed:,} of {counted(found.evaluated, 'value')})"
     )
     return _alert(where, "warning", Failure(text, "score-low", table=found.table, rule=found.dimension))
 

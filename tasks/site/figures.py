@@ -138,7 +138,8 @@ def layer_figure(
     """One dimension's score by layer, with its threshold; each layer has one colour in all such charts."""
     bottom = min(low, threshold)
     y = _y("score, %", domain=[max(0.0, bottom - max(0.2, (100 - bottom) * 0.15)), 100], nice=False)
-    legend = {"symbolType": "stroke", "symbolStrokeWidth": 3}
+    # Five layers in one line, on a telephone too.
+    legend = {"symbolType": "stroke", "symbolStrokeWidth": 3, "symbolSize": 60, "columnPadding": 4}
     colour = {"field": "layer", "type": "nominal", "scale": {"domain": list(layers)}, "title": None, "legend": legend}
     rule = {"type": "rule", "strokeDash": [4, 3], "color": {"expr": "statusBad"}, "opacity": 0.8}
     drawn = [
@@ -159,7 +160,9 @@ def band_figure(
     marked."""
     _, series, low, high = table.names
     days = len(table.rows)
-    y = {**_y(unit, zero=counts, counts=counts), "field": series}
+    # Where nothing is measured but zeros, Vega has no axis to choose.
+    flat = {} if any(text.strip("0. !") for row in table.rows for text in row[1:]) else {"domain": [0, 1]}
+    y = {**_y(unit, zero=counts, counts=counts, **flat), "field": series}
     tooltip = [
         _tooltip("")[0],
         *({"field": name, "type": "quantitative", "title": name, "format": ",.5~r"} for name in (series, low, high)),
