@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-site bench-memory landing bench-landing vendor clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-site bench-memory landing bench-landing screenshots vendor clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -76,6 +76,9 @@ landing: .venv/ready ## Make build/landing.zip, the package of the functions tha
 
 bench-landing: .venv/ready-test ## Measure cold and warm starts of the landing functions
 	PYTHONPATH=tests:tests/landing:benchmarks $(BIN)/python benchmarks/landing.py
+
+screenshots: .venv/ready-test ## Take the pictures of docs/images/ anew, of a shop that is run for them (needs Chromium)
+	$(BIN)/python tests/screenshots.py
 
 vendor: .venv/ready ## Take the scripts of others that the site loads from npm, as tasks/site/assets/vendor/vendor.json lists them
 	$(BIN)/python -m tasks.site.vendor

@@ -42,10 +42,10 @@ def delivered(report: RunReport) -> Rows:
     return [
         {
             "table": entry.table_name,
-            "day": entry.delivery_date.isoformat(),
-            "file": entry.file_name,
             "status": entry.status,
             **{name: getattr(entry, f"{name}_rows") for name in counts},
+            "day": entry.delivery_date.isoformat(),
+            "file": entry.file_name,
             "batch": entry.batch_id,
         }
         for entry in report.entries

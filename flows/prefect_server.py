@@ -1,7 +1,7 @@
 """Prefect's server of one process: started while the rest is imported, ended with the process however that ends.
 
 Prefect would start one by itself, but only once a flow begins, and it imports its whole server into the client for
-that; where the process is killed, that server stays.
+that; where the process is killed, that server stays. With `pages` it shows the history instead of recording runs.
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ from pathlib import Path
 # It makes its database on the first start: minutes where the machine is small and busy.
 _PATIENCE, _LAST_WRITES = 600, 60
 _HOST = "127.0.0.1"
+_RECORDING = {"PREFECT__SERVER_EPHEMERAL": "1"}
 
 
 class PrefectServer:
     """A server on a free port of this machine, which keeps the history in `home`; `api` is its address."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, port: int = 0, *, pages: bool = False) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        self.log = home / "server.log"
+        self.log = home / ("pages.log" if pages else "server.log")
         with socket.socket() as free:
-            free.bind((_HOST, 0))
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind((_HOST, port))
             self._port = free.getsockname()[1]
-        self.api = f"http://{_HOST}:{self._port}/api"
+        self.address = f"http://{_HOST}:{self._port}"
+        self.api = f"{self.address}/api"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(self._port)],
-                env={**os.environ, "PREFECT_HOME": str(home), "PREFECT__SERVER_EPHEMERAL": "1"},
+                env={**os.environ, "PREFECT_HOME": str(home), **(self._showing(home) if pages else _RECORDING)},
                 # It ends where this pipe does. Ctrl-C is for us alone: what it did is still to be recorded.
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -44,6 +47,17 @@ class PrefectServer:
             )
         # Prefect's own threads send what they still have before this is called.
         atexit.register(self.stop)
+
+    def _showing(self, home: Path) -> dict[str, str]:
+        """The environment of a server that shows its pages and does nothing else, so that a run may go on beside it."""
+        return {
+            "PREFECT__SERVER_WEBSERVER_ONLY": "1",
+            "PREFECT_UI_API_URL": self.api,
+            # Not in Prefect's package, which may be another user's.
+            "PREFECT_UI_STATIC_DIRECTORY": str(home / "pages"),
+            # The first page would ask another host for news.
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        }
 
     def ready(self) -> None:
         """Wait until it answers; raise RuntimeError with the end of its log where it does not."""
@@ -56,6 +70,10 @@ class PrefectServer:
                 time.sleep(0.05)
         said = self.log.read_text(errors="replace").strip()[-500:]
         raise RuntimeError(f"Prefect's server did not start ({self.log}): {said or 'it said nothing'}")
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; returns its exit status."""
+        return self._process.wait()
 
     def stop(self) -> None:
         """End it, once it has written what it was sent."""

@@ -85,6 +85,18 @@ class FileLock(RunLock):
             self._handle = None
 
 
+def is_held(home: Path) -> bool:
+    """Whether a run on this machine holds a home folder; asks, and takes nothing."""
+    try:
+        with (home / "run.lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 class Lease(RunLock):
     """The object `_lock.json` of a store, written under a condition that only one of several writers can meet.
 

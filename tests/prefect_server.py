@@ -28,9 +28,7 @@ _PATIENCE = 240
 @contextmanager
 def serve(home: Path) -> Iterator[str]:
     """Start a server with an empty database; gives the address of its API."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -49,6 +47,12 @@ def serve(home: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def ask(method: str, url: str, body: object) -> Any:

@@ -122,6 +122,23 @@ def watch(
     server_commands.watch(every, once=once)
 
 
+@operate.command("dw ui --port 4201")
+def ui(
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="where the pages are served, on this machine only")
+    ] = 4200,
+    no_open: Annotated[bool, typer.Option("--no-open", help="only print the address; open no browser")] = False,
+    source: Source = "shop",
+) -> None:
+    """Show the runs of this machine in Prefect's own pages, until Ctrl-C.
+
+    A run may go on meanwhile. In aws mode the environment's server has the runs: its address is told.
+    """
+    from flows import ui_command
+
+    ui_command.ui(source, port, open_browser=not no_open)
+
+
 @operate.command("dw cost --environment prod --rows-per-day 5000000")
 def cost(
     environment: Annotated[

@@ -79,6 +79,7 @@ NOT_SEARCHED = {
     "diff": "compares contracts and SQL, and reads no data",
     "import": "tells counts and names of columns; its own tests look for values of columns that it takes for personal",
     "deploy": "registers files of the repository with Prefect",
+    "ui": "shows what Prefect's database holds, which is searched as a file",
     "watch": "tells states of flow runs that Prefect knows",
     "restore": "moves files of a backup, and names none of what they hold",
     "undelete": "names the keys of objects",
