@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import uuid
 
 from rich.markup import escape
 from rich.table import Table
 
-from flows.show import console
+from flows.screen import console, print_json
 from tasks.alerts import Alert, tell, told
 from tasks.sources import settings_for
 
@@ -22,7 +20,7 @@ def list_told(source: str, *, only_open: bool, as_json: bool) -> None:
             {**t.alert.to_dict(), "told_at": t.told_at, "resolved_at": t.resolved_at, "again": t.repeated}
             for t in found
         ]
-        sys.stdout.write(json.dumps(body, indent=2, default=str, ensure_ascii=False) + "\n")
+        print_json(body)
         return
     if not found:
         console.print("Nothing was told.")

@@ -1,4 +1,4 @@
-"""The command line `dw`: the panels of its help in their order, and how a failure is told."""
+"""The command line `dw`: the panels of its help in their order, and how it ends."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from flows.commands import app
+from flows.commands import app, complete
 from flows.prefect_defaults import let_go
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 # The panels of `dw --help`, in its order; importing one declares its commands.
 for _panel in ("load", "look", "quarantine", "define", "operate"):
@@ -21,59 +17,43 @@ for _panel in ("load", "look", "quarantine", "define", "operate"):
 
 
 def main() -> None:
-    """Run `dw`; every failure is one clear paragraph on standard error and a non-zero exit."""
+    """Run `dw`; every failure is one clear paragraph on standard error and a non-zero exit: 2 for a wrong use."""
+    if "_DW_COMPLETE" in os.environ:
+        complete.convert_nothing()
     debug = bool(os.environ.get("DW_DEBUG"))
     if not debug:
         warnings.simplefilter("ignore")
         # Prefect logs a failure twice, with its traceback, before it raises it to us.
         logging.disable(logging.ERROR)
     try:
-        app(standalone_mode=True)
-        return
+        _tell_unknown_settings()
+        code = app(standalone_mode=False) or 0
+        message = "stopped; what was published stays, the rest is taken up by the next run" if code == 130 else ""
     except KeyboardInterrupt:
         message, code = "stopped; what was published stays, the rest is taken up by the next run", 130
     except Exception as error:
-        if debug:
+        from flows import failures
+
+        if (misuse := failures.misuse(error, app, sys.argv[1:])) is not None:
+            message, code = misuse, 2
+        elif debug:
             raise
-        message, code = _paragraph(error), 1
-        let_go(error)
-    sys.stderr.write(f"dw: {message}\n")
-    sys.exit(code)
+        else:
+            message, code = failures.paragraph(error), 1
+            let_go(error)
+    if message:
+        sys.stderr.write(f"dw: {message}\n")
+    if code:
+        sys.exit(code)
 
 
-def _paragraph(error: Exception) -> str:
-    from pydantic import ValidationError
+def _tell_unknown_settings() -> None:
+    """A setting that is misspelt is told before anything is done; without any, nothing is imported for it."""
+    if any(name.startswith("DW_") and name not in ("DW_HOME", "DW_REPOSITORY", "DW_DEBUG") for name in os.environ):
+        from flows.failures import unknown_settings
 
-    from contracts.source import ContractError
-    from sql.dialect import SqlError
-
-    if isinstance(error, ValidationError) and error.title == "Settings":
-        return "\n".join(_setting(fault) for fault in error.errors(include_url=False, include_input=False))
-    if isinstance(error, ContractError | SqlError):
-        return f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''} found:\n" + "\n".join(error.faults)
-    known = {
-        "WarehouseError",
-        "WarehouseBusy",
-        "GateBlocked",
-        "RuleNotRun",
-        "UnreadableFile",
-        "PublishRefused",
-        "LedgerImbalance",
-        "SchemaMismatch",
-        "CopyLostRows",
-        "GlueFailed",
-        "BackupRefused",
-    }
-    text = str(error) or type(error).__name__
-    if known & {kind.__name__ for kind in type(error).__mro__} or isinstance(error, ValueError | OSError):
-        return text
-    return f"unexpected {type(error).__name__}: {text} (DW_DEBUG=1 shows where)"
-
-
-def _setting(fault: ErrorDetails) -> str:
-    """What is wrong with a setting, by the name it has in the environment."""
-    names = "".join(f"DW_{str(name).upper()}: " for name in fault["loc"])
-    return f"settings: {names}{fault['msg'].removeprefix('Value error, ')}"
+        for line in unknown_settings():
+            sys.stderr.write(f"dw: {line}\n")
 
 
 if __name__ == "__main__":

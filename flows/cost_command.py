@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
 
 from contracts.registry import Registry
-from flows.show import console
+from flows import names
+from flows.screen import console, print_json
 from tasks import cost as work
 from tasks.cost import Line, Measured, Prices, Used, by_component
 from tasks.settings import Settings
@@ -22,14 +21,16 @@ def cost(environment: str | None, rows_per_day: float | None, bytes_per_day: flo
     root = settings.repository
     prices, metrics = work.read_prices(root), work.metric_count(Registry.read(root))
     measured = work.measure(settings)
-    names = [environment] if environment else work.environments(root)
+    known = work.environments(root)
+    if environment and environment not in known:
+        raise names.unknown("environment", environment, known, "--environment")
     found: dict[str, tuple[Used, list[Line]]] = {}
-    for name in names:
-        known = work.read_environment(root, name)
-        used = work.with_volume(known.used, rows_per_day, bytes_per_day, measured)
-        found[name] = used, work.estimate(work.Environment(known.built, known.modules, used), prices, metrics)
+    for name in [environment] if environment else known:
+        described = work.read_environment(root, name)
+        used = work.with_volume(described.used, rows_per_day, bytes_per_day, measured)
+        found[name] = used, work.estimate(work.Environment(described.built, described.modules, used), prices, metrics)
     if as_json:
-        sys.stdout.write(json.dumps(_as_dict(found, prices, measured), indent=1, default=str) + "\n")
+        print_json(_as_dict(found, prices, measured))
         return
     for name, (used, lines) in sorted(found.items(), key=lambda item: sum(line.usd for line in item[1][1])):
         _print(name, used, lines, detailed=environment is not None)

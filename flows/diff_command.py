@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from difflib import unified_diff
@@ -12,7 +11,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from flows.show import console
+from flows.screen import console, print_json
 from sql.lineage import Reached
 from tasks.diff.compare import compare
 from tasks.diff.markdown import markdown
@@ -36,7 +35,7 @@ def diff(base: str, head: str | None, form: Form, fail_on: FailOn, *, from_merge
     if form == "markdown":
         sys.stdout.write(markdown(found))
     elif form == "json":
-        sys.stdout.write(json.dumps(as_json(found), indent=2, ensure_ascii=False) + "\n")
+        print_json(as_json(found))
     else:
         _show(found)
     return is_failed(found, fail_on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,30 +14,54 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import rules_of
-from flows.show import console
+from flows import names
+from flows.screen import console, only_json, print_json
 from sql import ddl, merge, portable, semantic, views
 from sql.dialect import SqlError, line_of, macros_of, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
 from sql.reconcile import per_day, read_checks
+from tasks.scaffold import unfilled
 from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.warehouse import Warehouse, WarehouseError
 
 
-def check(*, write: bool) -> bool:
+def check(*, write: bool, as_json: bool) -> bool:
     """Check the whole repository; prints every fault, returns whether there was one."""
-    root = Settings().repository
+    with only_json(as_json):
+        faults, counts = _checked(Settings().repository, write=write)
+    if as_json:
+        print_json({"faults": [_located(fault) for fault in faults], **counts})
+    elif faults:
+        sys.stderr.write("\n".join([*faults, f"dw check: {counted(len(faults), 'fault')}"]) + "\n")
+    else:
+        found = f"{counted(counts['contracts'], 'contract')} with {counted(counts['rules'], 'rule')}"
+        console.print(f"{found}, {counted(counts['selects'], 'SELECT')}, suites fresh: no fault.")
+    return bool(faults)
+
+
+def _located(fault: str) -> dict[str, object]:
+    """A fault by file and line, where it names them."""
+    found = re.fullmatch(r"(?P<file>[^\s:]+):(?P<line>\d+): (?P<message>.*)", fault, re.DOTALL)
+    if found is None:
+        return {"file": None, "line": None, "message": fault}
+    return {**found.groupdict(), "line": int(found["line"])}
+
+
+def _checked(root: Path, *, write: bool) -> tuple[list[str], dict[str, int]]:
+    """Every fault, and how much was looked at."""
     try:
         registry = Registry.read(root, validate=True)
         rules = {contract.table: rules_of(contract) for contract in registry.values()}
         graph = Graph.read(root, registry)
     except (ContractError, SqlError) as error:
-        return _faults(error.faults)
+        return error.faults, {}
     from expectations.compiler import stale_suites, write_suites
     from sql.consumers import read_sound, views_as_consumers
     from sql.lineage import sound_consumers
@@ -57,12 +82,9 @@ def check(*, write: bool) -> bool:
             console.print(f"written: {path}")
         for name in semantic.write(root, registry):
             console.print(f"written: {root / name}")
-    faults += stale_suites(root, registry) + semantic.stale(root, registry)
-    if faults:
-        return _faults(faults)
+    faults += [*stale_suites(root, registry), *semantic.stale(root, registry), *unfilled(root, registry)]
     count = sum(len(r) for r in rules.values())
-    console.print(f"{len(registry)} contracts with {count} rules, {len(graph.tables)} SELECTs, suites fresh: no fault.")
-    return False
+    return faults, {"contracts": len(registry), "rules": count, "selects": len(graph.tables)}
 
 
 def _reconciliation_faults(root: Path, registry: Registry, empty: Warehouse) -> Iterator[str]:
@@ -88,13 +110,6 @@ def _view_faults(registry: Registry, empty: Warehouse) -> Iterator[str]:
             empty.query(view.text)
         except (SqlError, WarehouseError) as error:
             yield f"{view.contract.file}:1: view: {error}"
-
-
-def _faults(faults: list[str]) -> bool:
-    for fault in faults:
-        sys.stderr.write(fault + "\n")
-    sys.stderr.write(f"dw check: {len(faults)} fault{'s' if len(faults) > 1 else ''}\n")
-    return True
 
 
 def render(name: str, engine: str, part: str) -> None:
@@ -148,7 +163,7 @@ def query(sql: str, source: str, limit: int | None) -> None:
         return
     _print_rows(frame.head(limit))
     more = f" (the first {limit:,} are shown; --limit or --csv for more)" if frame.height > limit else ""
-    console.print(f"{frame.height:,} row{'s' if frame.height != 1 else ''}{more}")
+    console.print(f"{counted(frame.height, 'row')}{more}")
 
 
 def _print_rows(frame: pl.DataFrame) -> None:
@@ -170,10 +185,13 @@ def _print_rows(frame: pl.DataFrame) -> None:
             console.print(f"  {name:<{longest}}  {value}", markup=False, soft_wrap=True)
 
 
-def explain(name: str) -> None:
+def explain(name: str, *, as_json: bool) -> None:
     """Print what a table means, how it is made, and what is checked."""
     registry, graph, contract = _open(name)
     made = contract.table in graph.tables
+    if as_json:
+        print_json(_story(registry, graph, contract))
+        return
     console.print(f"[bold]{contract.table}[/] {contract.version} · {contract.title} · {contract.domain}")
     console.print(escape(contract.description))
     console.print(f"[bold]Grain[/]    {escape(contract.grain)}")
@@ -200,6 +218,40 @@ def explain(name: str) -> None:
         label = rule.id.removeprefix(f"{contract.table}.")
         rules.add_row(label, rule.verdict, rule.dimension, escape(rule.description))
     console.print(rules)
+
+
+def _story(registry: Registry, graph: Graph, contract: Contract) -> dict[str, object]:
+    made = contract.table in graph.tables
+    sources = _sources(graph, registry, contract) if made else {}
+    return {
+        "table": str(contract.table),
+        "title": contract.title,
+        "version": contract.version,
+        "domain": contract.domain,
+        "description": contract.description,
+        "grain": contract.grain,
+        "load": _load(contract),
+        "key": list(contract.key),
+        "reads": sorted(map(str, graph.upstream(contract.table))) if made else [],
+        "read_by": sorted(map(str, graph.downstream(contract.table))),
+        "files": [contract.file, *([str(contract.table.sql_file)] if made else [])],
+        "columns": [
+            {
+                "name": column.name,
+                "type": str(column.type),
+                "is_key": bool(column.key_position),
+                "is_required": column.required,
+                "is_personal": bool(column.mask),
+                "description": column.description,
+                "made_of": sources.get(column.name, []),
+            }
+            for column in contract.columns
+        ],
+        "rules": [
+            {"id": rule.id, "verdict": rule.verdict, "dimension": rule.dimension, "description": rule.description}
+            for rule in rules_of(contract)
+        ],
+    }
 
 
 def _sources(graph: Graph, registry: Registry, contract: Contract) -> dict[str, list[str]]:
@@ -230,4 +282,4 @@ def _list(tables: Iterable[TableId]) -> str:
 def _open(name: str) -> tuple[Registry, Graph, Contract]:
     root = Settings().repository
     registry = Registry.read(root)
-    return registry, Graph.read(root, registry), registry[TableId.parse(name)]
+    return registry, Graph.read(root, registry), names.table(registry, name)

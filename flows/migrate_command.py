@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from rich.table import Table
 
 from contracts.registry import Registry
 from flows import show
+from flows.screen import only_json, print_json
 from sql.dialect import to_duckdb, to_redshift
 from sql.migration import Engine
 from tasks import migrate
@@ -38,9 +37,10 @@ def migrate_tables(source: str, engine: Engine, *, apply: bool, as_json: bool) -
         return f"{render(sql, settings.environment)};"
 
     require_warehouse(settings)
-    found, altered = _applied(settings) if apply else (_plan(settings), [])
+    with only_json(as_json):
+        found, altered = _applied(settings) if apply else (_plan(settings), [])
     if as_json:
-        sys.stdout.write(json.dumps(_body(found, altered, engine, text), indent=2) + "\n")
+        print_json(_body(found, altered, engine, text))
     else:
         _show(found, altered, list(_script(found, engine, text)), is_applied=apply)
     if found.refusals:
@@ -61,7 +61,8 @@ def _applied(settings: Settings) -> tuple[Plan, list[str]]:
         if plan.refusals:
             return plan, []
         now = datetime.now(UTC).replace(tzinfo=None)
-        return plan, migrate.apply(space.warehouse, space.registry, plan, run_id=uuid.uuid4().hex, at=now)
+        with show.status("Altering tables"):
+            return plan, migrate.apply(space.warehouse, space.registry, plan, run_id=uuid.uuid4().hex, at=now)
     finally:
         close_all()
 

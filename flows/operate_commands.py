@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.counted import counted
-from contracts.ids import TableId
 from contracts.registry import Registry
-from flows import show
+from flows import names, show
+from flows.commands.options import in_order
 from flows.run_command import run_flow
+from flows.screen import only_json, print_json
 from sql.graph import Graph
 from tasks import backfill as work
 from tasks.inbox import open_inbox
@@ -34,8 +33,7 @@ from tasks.workspace import close_all, workspace
 
 def status(source: str, first: date | None, last: date | None, *, as_json: bool) -> None:
     """Print which deliveries are loaded, where the gaps are, and what waits."""
-    if first and last and last < first:
-        raise ValueError(f"--to {last} lies before --from {first}")
+    in_order(first, last)
     found = _status(settings_for(source), first, last)
     if as_json:
         body = {
@@ -46,42 +44,62 @@ def status(source: str, first: date | None, last: date | None, *, as_json: bool)
             "unscored": found.unscored,
             "waiting_tables": found.waiting_tables,
         }
-        sys.stdout.write(json.dumps(body, default=str, indent=2) + "\n")
+        print_json(body)
     else:
         show_status(found, source)
 
 
-def backfill(source: str, first: date, last: date, name: str | None, parallel: int, *, dry_run: bool) -> bool:
+def backfill(
+    source: str, first: date, last: date, name: str | None, parallel: int, *, dry_run: bool, as_json: bool
+) -> bool:
     """Load what lies in the inbox for a range of days and is not loaded; returns whether anything failed."""
-    if last < first:
-        raise ValueError(f"--to {last} lies before --from {first}")
+    in_order(first, last)
     settings = settings_for(source)
     registry = Registry.read(settings.repository)
-    table = str(registry[TableId("raw", TableId.parse(name).name)].table) if name else None
+    table = _delivered(registry, name) if name else None
     known = _status(settings, first, last) if has_warehouse(settings) else None
     to_do = work.plan(open_inbox(settings), known, first, last, table)
+    if not as_json:
+        _show_plan(to_do, first, last, table, dry_run=dry_run)
+    ended = None
+    if not (to_do.is_done or dry_run):
+
+        def flow(total: RunReport) -> None:
+            from flows.backfill import backfill as backfill_flow
+
+            total.merge(backfill_flow(first, last, source, table, parallel, docs=False))
+
+        try:
+            with only_json(as_json):
+                ended = run_flow(source, to_do.days, flow, builds=1)
+        finally:
+            close_all()
+    if as_json:
+        plan = {"gaps": to_do.gaps, "to_load": to_do.days, "to_build": sorted(to_do.waiting_tables)}
+        print_json({**plan, "run": ended and ended.account()})
+    elif ended:
+        ended.show()
+    return ended is not None and ended.is_failed
+
+
+def _show_plan(to_do: work.Plan, first: date, last: date, table: str | None, *, dry_run: bool) -> None:
     if to_do.gaps:
         show.console.print(f"No delivery at all: {days_text(to_do.gaps)}.")
     if to_do.is_done:
         show.console.print(f"Nothing to load from {first} to {last}: what was delivered is in the warehouse.")
-        return False
+        return
     if to_do.days:
         show.console.print(f"To load: {days_text(to_do.days)}{f', {table} only' if table else ''}.")
     if to_do.waiting_tables:
-        show.console.print(f"To build: {counted(len(to_do.waiting_tables), 'table')} that an earlier run left waiting.")
+        waiting = counted(len(to_do.waiting_tables), "table")
+        show.console.print(f"To build: {waiting} that an earlier run left waiting.")
     if dry_run:
         show.console.print("Nothing was done (--dry-run).")
-        return False
 
-    def flow(total: RunReport) -> None:
-        from flows.backfill import backfill as backfill_flow
 
-        total.merge(backfill_flow(first, last, source, table, parallel, docs=False))
-
-    try:
-        return run_flow(source, to_do.days, flow, builds=1)
-    finally:
-        close_all()
+def _delivered(registry: Registry, name: str) -> str:
+    """The delivered table that is meant by its own name, or by that of its clean one."""
+    return f"raw.{names.table(registry, name, ('raw', 'clean'), '--table').table.name}"
 
 
 def _status(settings: Settings, first: date | None, last: date | None) -> Status:
@@ -101,8 +119,7 @@ def show_status(found: Status, source: str) -> None:
     rows, aside = int(loaded["delivered_rows"].sum()), int(loaded["quarantined_rows"].sum())
     console.print(
         f"[bold]{source}[/]: {counted(len(found.days), 'day')} from {found.days[0]} to {found.days[-1]}; "
-        f"{counted(loaded.height, 'file')} "
-        f"loaded, {counted(rows, 'row')}, {aside:,} of them in quarantine."
+        f"{counted(loaded.height, 'file')} loaded, {counted(rows, 'row')}, {aside:,} of them in quarantine."
     )
     if known := found.days_in("loaded"):
         behind = (datetime.now(UTC).date() - known[-1]).days
@@ -158,19 +175,23 @@ _WHY = {
 }
 
 
-def rebuild(name: str, since: date | None, source: str, max_closed_share: float | None) -> bool:
+def rebuild(name: str, since: date | None, source: str, max_closed_share: float | None, *, as_json: bool) -> bool:
     """Restate a table and what reads it; returns whether anything failed."""
     settings = settings_for(source)
     require_warehouse(settings)
     started = time.perf_counter()
     try:
         space = workspace(settings)
-        table = space.registry[TableId.parse(name)].table
-        with show.progress(1, len(space.graph.tables)) as on_step:
+        table = names.table(space.registry, name, ("curated", "core", "mart")).table
+        with only_json(as_json), show.progress(1, len(space.graph.tables)) as on_step:
             space.on_step = on_step
             with measured(space, "rebuild"):
                 report = restate(space, table, since, max_closed_share)
-        show.rebuilt(report, table, since, time.perf_counter() - started)
     finally:
         close_all()
+    seconds = time.perf_counter() - started
+    if as_json:
+        print_json({"table": str(table), **show.built_account(report, seconds)})
+    else:
+        show.rebuilt(report, table, since, seconds)
     return bool(report.failures)

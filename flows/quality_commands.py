@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,7 +16,8 @@ from contracts.model import DIMENSIONS
 from contracts.registry import Registry
 from expectations.baseline import ENOUGH
 from expectations.scorecard import Score, label
-from flows.show import console
+from flows import names
+from flows.screen import console, print_json
 from tasks import quality as scored
 from tasks import trend
 from tasks.settings import Settings
@@ -59,7 +58,7 @@ def quality(source: str, table: str | None, days: int, *, as_json: bool, only_an
 
 
 def _known(settings: Settings, name: str) -> TableId:
-    return Registry.read(settings.repository)[TableId.parse(name)].table
+    return names.table(Registry.read(settings.repository), name, option="--table").table
 
 
 def is_scored(settings: Settings) -> bool:
@@ -102,7 +101,7 @@ def _print_json(scores: pl.DataFrame, measures: pl.DataFrame) -> None:
         "measures": measures.to_dicts(),
         "anomalies": trend.sentences(measures),
     }
-    sys.stdout.write(json.dumps(body, indent=2, default=str, ensure_ascii=False) + "\n")
+    print_json(body)
 
 
 def _layers(layers: pl.DataFrame) -> Table:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from typing import Any
 
 import typer
 from rich.box import SIMPLE
@@ -14,14 +14,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.counted import counted
+from contracts.ids import TableId
 from contracts.registry import Registry
-from flows.show import altered, console, status
+from flows import names, show
+from flows.screen import console, only_json, print_json, steps
+from sql.graph import Graph
 from tasks import quarantine
 from tasks import redrive as redriving
 from tasks.lake import open_lake
 from tasks.metrics import measured
 from tasks.quarantine import OpenBatch, Selection
 from tasks.redrive import Outcome
+from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.warehouse import Warehouse, open_warehouse, require_warehouse
 from tasks.workspace import Workspace
@@ -48,33 +52,61 @@ def list_open(source: str, table: str | None, rule: str | None, batch: str | Non
         if rule in (None, rule_id)
     ]
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+        print_json(rows)
     else:
         _print_open(found, rows)
 
 
-def show_open(source: str, table: str | None, rule: str | None, batch: str | None, limit: int) -> None:
+def show_open(
+    source: str, table: str | None, rule: str | None, batch: str | None, limit: int, *, as_json: bool
+) -> None:
     """Print open rows with the rules that they break."""
     with _reading(source) as (registry, warehouse):
         selection = _selection(registry, warehouse, table, rule, batch)
         found = selection.batches(warehouse)
-    lake, shown, fitting = open_lake(settings_for(source)), 0, 0
+    lake, shown, fitting, body = open_lake(settings_for(source)), 0, 0, []
     for each in found:
         raw, clean = registry[each.table], quarantine.clean_of(registry, each.table)
         meaning = quarantine.descriptions(raw, clean)
         rows = quarantine.read(lake.file(each.file_path)).filter(selection.rows)
         samples = quarantine.samples(rows.head(limit - shown), raw, clean)
         for row in samples.iter_rows(named=True):
+            if as_json:
+                body.append(_row(each, row, meaning))
+                continue
             where = f"{each.label}:{row['source_line']}"
-            console.print(f"[bold]{where}[/]  {each.table}, attempt {row['attempt']}, batch {each.batch_id}")
+            console.print(f"[bold]{where}[/]  {each.table}, attempt {row['attempt']}, batch {_short(each)}")
             console.print(f"  {row['payload']}", markup=False, soft_wrap=True)
             for rule_id, observed in zip(row["rule_ids"], row["observed"] or [""] * len(row["rule_ids"]), strict=True):
-                told = meaning.get(rule_id) or "a rule that no contract has any more"
+                told = meaning.get(rule_id) or _FORGOTTEN
                 seen = f"  [{observed}]" if observed else ""
                 console.print(f"    {rule_id}: {told}{seen}", markup=False, soft_wrap=True)
         shown, fitting = shown + samples.height, fitting + rows.height
+    if as_json:
+        print_json({"open": fitting, "rows": body})
+        return
     more = f" (the first {shown:,} are shown; --limit for more)" if fitting > shown else ""
     console.print(f"{_rows(fitting)} open{more}")
+
+
+_FORGOTTEN = "a rule that no contract has any more"
+
+
+def _row(batch: OpenBatch, row: Mapping[str, Any], meaning: Mapping[str, str]) -> dict[str, Any]:
+    """An open row for scripts; what it holds of people is masked already."""
+    observed = row["observed"] or [None] * len(row["rule_ids"])
+    return {
+        "table": str(batch.table),
+        "file": batch.label,
+        "line": row["source_line"],
+        "batch": batch.batch_id,
+        "attempt": row["attempt"],
+        "payload": row["payload"],
+        "rules": [
+            {"id": rule_id, "description": meaning.get(rule_id) or _FORGOTTEN, "observed": seen or None}
+            for rule_id, seen in zip(row["rule_ids"], observed, strict=True)
+        ],
+    }
 
 
 def discard(
@@ -99,12 +131,18 @@ def discard(
     return True
 
 
-def redrive(source: str, table: str | None, rule: str | None, batch: str | None) -> bool:
+def redrive(source: str, table: str | None, rule: str | None, batch: str | None, *, as_json: bool) -> bool:
     """Put open rows through again; returns whether anything failed."""
-    with _writing(source, "redrive") as space:
+    started = time.perf_counter()
+    with only_json(as_json), _writing(source, "redrive") as space:
         selection = _selection(space.registry, space.warehouse, table, rule, batch)
-        with status("Redriving"):
+        # Each batch is cleaned and loaded, and every table built once.
+        with steps(2 * len(selection.batches(space.warehouse)) + len(space.graph.tables)) as space.on_step:
             outcomes = redriving.redrive(space, selection)
+    if as_json:
+        account = show.built_account(space.report, time.perf_counter() - started)
+        print_json({"batches": [_outcome(each) for each in outcomes], **account})
+    else:
         _print_redriven(outcomes, space)
     return bool(space.report.failures)
 
@@ -136,14 +174,52 @@ def _writing(source: str, measured_as: str = "") -> Iterator[Workspace]:
 def _selection(
     registry: Registry, warehouse: Warehouse, table: str | None, rule: str | None, batch: str | None
 ) -> Selection:
+    if table is not None:
+        table = str(_delivered(registry, table))
     try:
         return quarantine.select(registry, warehouse, table, rule, batch)
     except quarantine.UnknownName as error:
         raise typer.BadParameter(str(error), param_hint=f"--{error.option}") from error
 
 
+def _delivered(registry: Registry, name: str) -> TableId:
+    """The delivered table that is meant; BadParameter names those that a computed one is made of."""
+    table = names.table(registry, name, option="--table").table
+    if table.layer in ("raw", "clean"):
+        return names.table(registry, f"raw.{table.name}", ("raw",), "--table").table
+    graph = Graph.read(Settings().repository, registry)
+    reached, above = set[TableId](), {table}
+    while above := {up for each in above if each in graph.tables for up in graph.upstream(each)} - reached:
+        reached |= above
+    raw = sorted(f"raw.{each.name}" for each in reached if each.layer == "clean")
+    made_of = f"; it is made of {', '.join(raw)}" if raw else ""
+    raise typer.BadParameter(
+        f"{table} is computed, and only delivered rows are set aside{made_of}", param_hint="--table"
+    )
+
+
+def _short(batch: OpenBatch) -> str:
+    """A batch's id as people type it: any beginning that no other batch has will do."""
+    return batch.batch_id[:10]
+
+
 def _rows(count: int) -> str:
-    return f"{count:,} row{'s' if count != 1 else ''}"
+    return counted(count, "row")
+
+
+def _outcome(each: Outcome) -> dict[str, Any]:
+    return {
+        "batch": each.batch.batch_id,
+        "table": str(each.batch.table),
+        "file": each.batch.label,
+        "attempt": each.attempt,
+        "tried": each.tried,
+        "loaded": each.loaded,
+        "duplicate": each.duplicate,
+        "left": each.left,
+        "rules": {rule_id: {"before": before, "after": after} for rule_id, (before, after) in each.rules.items()},
+        "error": each.error,
+    }
 
 
 def _print_open(found: Sequence[OpenBatch], rows: Sequence[dict[str, object]]) -> None:
@@ -163,12 +239,12 @@ def _print_open(found: Sequence[OpenBatch], rows: Sequence[dict[str, object]]) -
         )
     console.print(grid)
     for each in found:
-        console.print(f"{each.label}  batch {each.batch_id}  {each.file_path}", markup=False, soft_wrap=True)
+        console.print(f"{each.label}  batch {_short(each)}  {each.file_path}", markup=False, soft_wrap=True)
 
 
 def _print_redriven(outcomes: Sequence[Outcome], space: Workspace) -> None:
     report = space.report
-    altered(report)
+    show.altered(report)
     for each in (o for o in outcomes if o.error is None):
         did = f"{each.loaded:,} loaded, {each.duplicate:,} duplicate, {each.left:,} left"
         console.print(f"[bold]{escape(each.batch.label)}[/]: {_rows(each.tried)} tried, {did} (attempt {each.attempt})")
@@ -177,7 +253,8 @@ def _print_redriven(outcomes: Sequence[Outcome], space: Workspace) -> None:
     if not outcomes:
         console.print("Nothing fits that is open.")
     if report.builds:
-        console.print(f"{counted(len(report.builds), 'table')} brought up to date.")
+        were = "was" if len(report.builds) == 1 else "were"
+        console.print(f"{counted(len(report.builds), 'table')} {were} brought up to date.")
     for text in report.warnings:
         console.print(f"[yellow]warning[/]  {escape(text)}", soft_wrap=True)
     for text in report.failures:

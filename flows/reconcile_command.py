@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from datetime import date
 
@@ -12,36 +10,41 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.registry import Registry
-from flows.show import console
+from flows import names
+from flows.commands.options import in_order
+from flows.screen import console, print_json, working
 from sql.reconcile import Check, read_checks
 from tasks.reconcile import Compared, Window, compare
 from tasks.sources import settings_for
 from tasks.warehouse import open_warehouse
 
 
-def reconcile(source: str, names: Sequence[str], first: date | None, last: date | None, *, as_json: bool) -> bool:
+def reconcile(source: str, wanted: Sequence[str], first: date | None, last: date | None, *, as_json: bool) -> bool:
     """Compare the named checks (none: all) for the days of a window; prints it, returns whether anything differs."""
-    if first and last and last < first:
-        raise ValueError(f"--to {last} lies before --from {first}")
+    in_order(first, last)
     settings = settings_for(source)
     registry = Registry.read(settings.repository)
-    checks = chosen(read_checks(settings.repository, registry), names)
+    checks = chosen(read_checks(settings.repository, registry), wanted)
     window = Window(first or date.min, last or date.max) if first or last else None
     with open_warehouse(settings, read_only=True) as warehouse:
-        found = [compare(warehouse, check, registry, window) for check in checks]
+        found = []
+        with working("Reconciling", len(checks)) as advance:
+            for check in checks:
+                found.append(compare(warehouse, check, registry, window))
+                advance(check.name)
     if as_json:
-        sys.stdout.write(json.dumps([_body(each) for each in found], default=str, indent=2) + "\n")
+        print_json([_body(each) for each in found])
     else:
         show_compared(found)
     return any(each.off.height for each in found)
 
 
-def chosen(checks: Sequence[Check], names: Sequence[str]) -> list[Check]:
-    """The checks of these names, all without names; raise ValueError that lists them for an unknown one."""
+def chosen(checks: Sequence[Check], wanted: Sequence[str]) -> list[Check]:
+    """The checks of these names, all without names; raise BadParameter with those that come near for an unknown one."""
     known = [check.name for check in checks]
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"no check is called {', '.join(unknown)}; there are {', '.join(known)}")
-    return [check for check in checks if not names or check.name in names]
+    if strangers := [name for name in wanted if name not in known]:
+        raise names.unknown("check", strangers[0], known, "--check")
+    return [check for check in checks if not wanted or check.name in wanted]
 
 
 def show_compared(found: Sequence[Compared]) -> None:

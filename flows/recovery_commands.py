@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.counted import counted
-from flows.show import console
-from flows.show import status as working
+from flows.screen import console, working
 from tasks import backup as backups
 from tasks import restore as restoring
 from tasks import undelete as markers
@@ -30,19 +29,20 @@ def backup(source: str, to: Path | None, *, with_inbox: bool, keep: int | None) 
     """Make a backup of a source's home."""
     settings = settings_for(source)
     to = to or _place(settings)
-    with working("Backing up"):
-        made = backups.back_up(settings, to, with_inbox=with_inbox, keep=keep)
+    with working("Backing up") as advance:
+        made = backups.back_up(settings, to, with_inbox=with_inbox, keep=keep, on_file=advance)
     console.print(f"Backed up to {made.folder}: {_what(made)}.", markup=False, soft_wrap=True)
 
 
 def restore(source: str, place: Path | None, *, overwrite: bool, undo: bool) -> None:
     """Restore the newest backup of a place, or undo the last restore."""
     settings = settings_for(source)
-    with working("Restoring"):
+    with working("Restoring") as advance:
         if undo:
             done = restoring.undo(settings)
         else:
-            done = restoring.restore(settings, restoring.newest(place or _place(settings)), overwrite=overwrite)
+            folder = restoring.newest(place or _place(settings))
+            done = restoring.restore(settings, folder, overwrite=overwrite, on_file=advance)
     if done.backup:
         console.print(f"Restored {done.backup.folder}: {_what(done.backup)}.", markup=False, soft_wrap=True)
     else:
@@ -56,7 +56,8 @@ def restore(source: str, place: Path | None, *, overwrite: bool, undo: bool) -> 
 def undelete(url: str, since: datetime, *, apply: bool) -> None:
     """Print what would come back, or bring it back."""
     instant = since.replace(tzinfo=UTC)
-    found = markers.deleted(url, instant)
+    with working(f"Listing {url}"):
+        found = markers.deleted(url, instant)
     back = [marker for marker in found if marker.has_content]
     for marker in back[:20]:
         console.print(f"{marker.deleted_at:%Y-%m-%d %H:%M:%S}  {marker.key}", markup=False, soft_wrap=True)
@@ -65,9 +66,11 @@ def undelete(url: str, since: datetime, *, apply: bool) -> None:
     if lost := len(found) - len(back):
         console.print(f"[yellow]{lost:,} more have no version left; nothing brings them back.[/]")
     if not apply:
-        console.print(f"{len(back):,} objects would come back. Nothing was done; --apply does it.")
+        console.print(f"{counted(len(back), 'object')} would come back. Nothing was done; --apply does it.")
         return
-    console.print(f"{markers.undelete(url, instant):,} delete markers removed.")
+    with working("Bringing back", len(back)) as advance:
+        done = markers.undelete(url, instant, on_object=advance)
+    console.print(f"{counted(done, 'delete marker')} removed.")
 
 
 def _place(settings: Settings) -> Path:

@@ -1,89 +1,33 @@
-"""What the command line prints: progress while work is under way, tables at its end."""
+"""What runs print at their end: tables of what was delivered, loaded, built and scored."""
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from contracts.counted import counted
 from contracts.ids import TableId
 from expectations.rules import Rule
 from expectations.scorecard import THRESHOLDS, Score, label, merge, score, scores
+from flows.screen import OnStep, console, steps
+from flows.screen import working as status
 from tasks.load import Counts
 from tasks.report import RunReport
 from tasks.settings import Settings
 
-# A file or a pipe has no width of its own; 80 columns would cut names off.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+__all__ = ["console", "status"]
+
 _STAGES = ("start", "clean", "load", "curated", "core", "mart", "score", "docs")
 
 
-def status(text: str) -> AbstractContextManager[Any]:
-    """A spinner for work whose length is not known; a plain line where the output is no terminal."""
-    if console.is_terminal:
-        return console.status(f"{text} …")
-    console.print(f"{text} …")
-    return _nothing()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def progress(deliveries: int, tables: int, builds: int | None = None) -> Iterator[Callable[[str, str], None]]:
-    """A bar over the steps of all deliveries; gives the function that a step calls with its name and object.
-
-    Tables are built once per delivery, or `builds` times.
-    """
-    if not console.is_terminal:
-        yield _plain()
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<60}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        work = bar.add_task("starting", total=2 + deliveries * 21 + (builds or deliveries) * tables)
-
-        def advance(step: str, what: str) -> None:
-            bar.update(work, advance=1, description=f"{step:>8}  {what}")
-
-        yield advance
-        bar.update(work, completed=bar.tasks[0].total)
-
-
-def _plain() -> Callable[[str, str], None]:
-    """A line per delivery and stage, for logs."""
-    told: set[str] = set()
-    day = ""
-
-    def tell(step: str, what: str) -> None:
-        nonlocal day
-        if step in ("start", "docs"):
-            console.print(f"{step}: {what}")
-            return
-        day = what.partition("/")[0] if step == "clean" else day
-        line = "clean and load" if step in ("clean", "load") else step
-        line = f"{day}: {line}" if day else line
-        if line not in told:
-            told.add(line)
-            console.print(line)
-
-    return tell
+def progress(deliveries: int, tables: int, builds: int | None = None) -> AbstractContextManager[OnStep]:
+    """A bar over the steps of all deliveries; tables are built once per delivery, or `builds` times."""
+    return steps(2 + deliveries * 21 + (builds or deliveries) * tables)
 
 
 def generated(delivery: Any, to: object) -> None:
@@ -95,7 +39,7 @@ def generated(delivery: Any, to: object) -> None:
     span = f"{days[0]} … {days[-1]}" if len(days) > 1 else f"{days[0]}"
     listed = ", ".join(f"{table} {count:,}" for table, count in rows.items())
     console.print(f"Delivered to {to}, {counted(len(days), 'day')} ({span}): {listed}.")
-    console.print(f"{delivery.defects:,} planted defects are listed in {delivery.root / 'defects.parquet'}.")
+    console.print(f"{counted(delivery.defects, 'planted defect')} in {delivery.root / 'defects.parquet'}.")
 
 
 def mapped(account: Any) -> None:
@@ -128,8 +72,7 @@ def summary(report: RunReport, settings: Settings, docs: str, seconds: float) ->
         console.print(f"[bold]Glue run[/]    {run} ({table})", soft_wrap=True)
     if report.already_loaded:
         console.print(
-            f"[bold]Unchanged[/]   {counted(len(report.already_loaded), 'file is', 'files are')} loaded already; "
-            "nothing was done twice"
+            f"[bold]Unchanged[/]   {counted(len(report.already_loaded), 'file')} loaded already; nothing was done twice"
         )
     altered(report)
     for text in [*report.warnings, *_warned(report)]:
@@ -139,6 +82,53 @@ def summary(report: RunReport, settings: Settings, docs: str, seconds: float) ->
     if report.alerts:
         where = settings.alert_topic or settings.alert_file
         console.print(f"[bold]Alerts[/]      {len(report.alerts)} told in {where}; `dw alerts list`", soft_wrap=True)
+
+
+def account(report: RunReport, seconds: float) -> dict[str, Any]:
+    """The account of a run for scripts: the same figures, by stable names."""
+    columns, rows = _ledger_rows(report)
+    return {
+        "tables": [dict(zip(("table", *columns, "files"), (name, *row), strict=True)) for name, row in rows.items()],
+        "already_loaded": list(report.already_loaded),
+        "scores": [
+            {
+                "of": of,
+                "dimension": found.dimension,
+                "threshold": found.threshold,
+                "score": found.score,
+                "evaluated": found.evaluated,
+                "failed": found.failed,
+                "is_passed": found.passed,
+            }
+            for of, by_dimension in zip(("delivered", "warehouse"), _by_place(report), strict=True)
+            for found in by_dimension.values()
+        ],
+        "glue_runs": report.glue_runs,
+        **built_account(report, seconds),
+    }
+
+
+def built_account(report: RunReport, seconds: float) -> dict[str, Any]:
+    """What a run built and told, and how long each stage took, for scripts."""
+    builds = report.builds.items()
+    return {
+        "built": [
+            {"table": name, "inserted": c.inserted, "updated": c.updated, "deleted": c.deleted} for name, c in builds
+        ],
+        "altered": list(report.altered),
+        "warnings": [*map(str, report.warnings), *_warned(report)],
+        "failures": [
+            {
+                "text": str(text),
+                **{name: getattr(text, name, "") or None for name in ("what", "table", "rule", "batch")},
+            }
+            for text in report.failures
+        ],
+        "alerts": list(report.alerts),
+        "stage_seconds": {name: round(taken, 3) for name, taken in report.seconds.items()},
+        "seconds": round(seconds, 3),
+        "is_failed": bool(report.failures),
+    }
 
 
 def altered(report: RunReport) -> None:
@@ -161,21 +151,26 @@ def rebuilt(report: RunReport, table: TableId, since: date | None, seconds: floa
         console.print(f"[red]failed[/]   {escape(text)}", soft_wrap=True)
 
 
+def _ledger_rows(report: RunReport) -> tuple[list[str], dict[str, list[int]]]:
+    """What is counted, and per delivered table these counts and how many files there were."""
+    columns = ["delivered", "loaded", "duplicate", "quarantined", "excluded"]
+    sums: dict[str, list[int]] = defaultdict(lambda: [0] * (len(columns) + 1))
+    for entry in report.entries:
+        counts = [*(getattr(entry, f"{what}_rows") for what in columns), 1]
+        sums[entry.table_name] = [a + b for a, b in zip(sums[entry.table_name], counts, strict=True)]
+    return columns, sums
+
+
 def _ledger(report: RunReport) -> Table:
     table = Table(title="Rows, by the ledger", title_justify="left")
     table.add_column("table")
-    counted = ["delivered", "loaded", "duplicate", "quarantined"]
-    if any(entry.excluded_rows for entry in report.entries):
-        counted.append("excluded")
-    for name in (*counted, "files"):
+    columns, sums = _ledger_rows(report)
+    if not any(row[columns.index("excluded")] for row in sums.values()):
+        columns, sums = columns[:-1], {name: [*row[:-2], row[-1]] for name, row in sums.items()}
+    for name in (*columns, "files"):
         table.add_column(name, justify="right")
-    sums: dict[str, list[int]] = defaultdict(lambda: [0] * (len(counted) + 1))
-    for entry in report.entries:
-        name = entry.table_name.partition(".")[2]
-        counts = [*(getattr(entry, f"{what}_rows") for what in counted), 1]
-        sums[name] = [a + b for a, b in zip(sums[name], counts, strict=True)]
     for name, row in sums.items():
-        table.add_row(name, *(f"{n:,}" for n in row))
+        table.add_row(name.partition(".")[2], *(f"{n:,}" for n in row))
     table.add_section()
     table.add_row("all", *(f"{sum(column):,}" for column in zip(*sums.values(), strict=True)), style="bold")
     return table
@@ -195,15 +190,23 @@ def _scores(report: RunReport) -> Table:
     table = Table(title="Quality: share of evaluated values that passed", title_justify="left")
     for name in ("dimension", "threshold", "delivered data", "evaluated", "failed", "warehouse", "evaluated", "failed"):
         table.add_column(name, justify="left" if name == "dimension" else "right")
-    delivered = [gate for gate in report.gates if gate.table.layer in ("raw", "clean")]
-    built = [gate for gate in report.gates if gate.table.layer not in ("raw", "clean")]
-    by_place = [{score.dimension: score for score in merge(scores(gates))} for gates in (delivered, built)]
-    by_place[0]["uniqueness"] = _uniqueness(report, by_place[0].get("uniqueness"))
+    by_place = _by_place(report)
     for dimension in sorted({*by_place[0], *by_place[1]}, key=lambda name: (name not in THRESHOLDS, name)):
         wanted = f"{THRESHOLDS[dimension]:.0%}" if dimension in THRESHOLDS else "reported"
         cells = [cell for found in by_place for cell in _score_cells(found.get(dimension))]
         table.add_row(label(dimension), wanted, *cells)
     return table
+
+
+def _by_place(report: RunReport) -> tuple[dict[str, Score], dict[str, Score]]:
+    """The scores by dimension: of what was delivered, and of what was built of it."""
+    if not report.gates:
+        return {}, {}
+    delivered = [gate for gate in report.gates if gate.table.layer in ("raw", "clean")]
+    built = [gate for gate in report.gates if gate.table.layer not in ("raw", "clean")]
+    first, second = ({found.dimension: found for found in merge(scores(gates))} for gates in (delivered, built))
+    first["uniqueness"] = _uniqueness(report, first.get("uniqueness"))
+    return first, second
 
 
 def _uniqueness(report: RunReport, of_keys: Score | None) -> Score:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,6 +13,8 @@ from contracts.counted import counted
 from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.verdicts import RuleResult
+from flows import names
+from flows.screen import console, print_json, working
 from tasks.landing import FileVerdict, check_file, contract_of
 from tasks.settings import Settings
 
@@ -28,24 +27,21 @@ def validate(paths: Sequence[Path], table: str | None, *, as_json: bool) -> bool
 
     Raises typer.BadParameter for a file that no contract expects and for a table that is not delivered.
     """
-    raw = Registry.read(Settings().repository).layer("raw")
-    wanted = [(path, _named(table, raw) if table else _expecting(path, raw)) for path in paths]
-    verdicts = [check_file(path, contract) for path, contract in wanted]
+    registry = Registry.read(Settings().repository)
+    raw = registry.layer("raw")
+    named = names.table(registry, table, ("raw",), "--table") if table else None
+    wanted = [(path, named or _expecting(path, raw)) for path in paths]
+    verdicts = []
+    with working("Checking", len(wanted)) as advance:
+        for path, contract in wanted:
+            verdicts.append(check_file(path, contract))
+            advance(path.name)
     if as_json:
-        sys.stdout.write(json.dumps([v.to_dict() for v in verdicts], indent=2, ensure_ascii=False, default=str) + "\n")
+        print_json([v.to_dict() for v in verdicts])
     else:
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
         for verdict in verdicts:
-            _show(verdict, console)
+            _show(verdict)
     return all(verdict.verdict == "accept" for verdict in verdicts)
-
-
-def _named(table: str, raw: Sequence[Contract]) -> Contract:
-    found = next((contract for contract in raw if str(contract.table) == table), None)
-    if found is None:
-        known = ", ".join(str(contract.table) for contract in raw)
-        raise typer.BadParameter(f"{table} is no delivered table; there are {known}", param_hint="--table")
-    return found
 
 
 def _expecting(path: Path, raw: Sequence[Contract]) -> Contract:
@@ -57,14 +53,14 @@ def _expecting(path: Path, raw: Sequence[Contract]) -> Contract:
     return found
 
 
-def _show(found: FileVerdict, console: Console) -> None:
+def _show(found: FileVerdict) -> None:
     said = f"[{_COLOURS[found.verdict]}]{found.verdict}[/]"
     against = f"{found.contract.table} {found.contract.version}"
     console.print(f"[bold]{escape(str(found.path))}[/] against {against}: {said}", soft_wrap=True)
     if found.gate is not None:
         console.print(
             f"  {counted(found.rows, 'row')}, {found.aside:,} of them would be set aside; "
-            f"{len(found.malformed):,} malformed records"
+            f"{counted(len(found.malformed), 'malformed record')}"
         )
     if found.reason:
         console.print(f"  {escape(found.reason)}", soft_wrap=True)

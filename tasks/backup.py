@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -29,6 +29,7 @@ PARTS = ("warehouse.duckdb", "lake", "gx")
 INBOX = "inbox"
 _UNFINISHED = ".part-"
 _CHUNK = 1 << 20
+OnFile = Callable[[str, int], None]
 
 
 class BackupRefused(RuntimeError):
@@ -64,8 +65,17 @@ class Backup:
         return any(path.startswith(f"{INBOX}/") for path in self.files)
 
 
-def back_up(settings: Settings, to: Path, *, with_inbox: bool = False, keep: int | None = None) -> Backup:
+def back_up(
+    settings: Settings,
+    to: Path,
+    *,
+    with_inbox: bool = False,
+    keep: int | None = None,
+    on_file: OnFile = lambda path, count: None,
+) -> Backup:
     """Copy a local warehouse to a new folder below `to`, while no run is under way; of older ones `keep` remain.
+
+    `on_file` hears each file that is copied, and how many there are.
 
     Raises ValueError in aws mode and where `to` lies in what is copied, WarehouseError where there is no warehouse.
     """
@@ -92,7 +102,10 @@ def back_up(settings: Settings, to: Path, *, with_inbox: bool = False, keep: int
         target = to / at.strftime("%Y%m%dT%H%M%S%fZ")
         part = to / f"{_UNFINISHED}{target.name}"
         part.mkdir(mode=0o700)
-        files = {path: _take(settings.home / path, part / path, earlier, path) for path in _files(settings.home, parts)}
+        paths, files = list(_files(settings.home, parts)), {}
+        for path in paths:
+            on_file(path, len(paths))
+            files[path] = _take(settings.home / path, part / path, earlier, path)
         contracts = {str(c.table): c.version for c in Registry.read(settings.repository).values()}
         made = Backup(target, at, settings.source, newest, version("duckdb"), contracts, files)
         _write(part / MANIFEST, made)
@@ -141,7 +154,7 @@ def read(folder: Path) -> Backup:
         raise BackupRefused(f"{manifest} is not whole: {error}") from error
 
 
-def copy_out(backup: Backup, to: Path) -> None:
+def copy_out(backup: Backup, to: Path, on_file: OnFile = lambda path, count: None) -> None:
     """Copy a backup's files to an empty folder, proving each; raises BackupRefused where one is not as it was."""
     standing = {path.relative_to(backup.folder).as_posix() for path in _walk(backup.folder)} - {MANIFEST}
     if missing := sorted(backup.files.keys() - standing):
@@ -149,6 +162,7 @@ def copy_out(backup: Backup, to: Path) -> None:
     if foreign := sorted(standing - backup.files.keys()):
         raise BackupRefused(f"{backup.folder} was changed: it holds {foreign[0]}, which its manifest does not name")
     for path, mark in backup.files.items():
+        on_file(path, len(backup.files))
         source = backup.folder / path
         if source.is_symlink():
             raise BackupRefused(f"{source} was changed: it is a link")

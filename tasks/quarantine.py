@@ -236,11 +236,24 @@ class Selection:
 class UnknownName(ValueError):
     """No such table, rule or batch; `option` is which of these was asked for."""
 
-    def __init__(self, option: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, option: str, name: str, names: Iterable[str]) -> None:
+        known = sorted(names)
         self.option = option
-        near = difflib.get_close_matches(name, names := sorted(known), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names[:5]) or 'none'}"
-        super().__init__(f"unknown {option} {name!r}; {hint}{' …' if not near and len(names) > 5 else ''}")
+        if many := [id_ for id_ in known if option == "batch" and name and id_.startswith(name)]:
+            super().__init__(f"{name!r} begins {len(many)} ids of batches: {', '.join(many[:10])}")
+            return
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known[:5]) or 'none'}"
+        super().__init__(f"unknown {option} {name!r}; {hint}{' …' if not near and len(known) > 5 else ''}")
+
+
+def whole_id(start: str, batches: Iterable[str]) -> str:
+    """The batch whose id begins so; raise UnknownName where there is none, or more than one."""
+    known = set(batches)
+    fitting = [start] if start in known else sorted(id_ for id_ in known if start and id_.startswith(start))
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnknownName("batch", start, fitting or known)
 
 
 def select(
@@ -258,8 +271,7 @@ def select(
             raise UnknownName("rule", rule, rules)
     if batch is not None:
         batches = set(warehouse.query("SELECT batch_id FROM audit.load_ledger").get_column("batch_id"))
-        if batch not in batches:
-            raise UnknownName("batch", batch, batches)
+        batch = whole_id(batch, batches)
     return Selection(TableId.parse(delivered) if delivered else None, rule, batch)
 
 

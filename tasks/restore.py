@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.backup import INBOX, PARTS, Backup, backups, copy_out, read, require_local
+from tasks.backup import INBOX, PARTS, Backup, OnFile, backups, copy_out, read, require_local
 from tasks.exchange import ASIDE, INCOMING, exchange
 from tasks.lock import open_lock
 from tasks.settings import Settings
@@ -36,7 +36,9 @@ def newest(place: Path) -> Path:
     return found[-1].folder
 
 
-def restore(settings: Settings, folder: Path, *, overwrite: bool = False) -> Restored:
+def restore(
+    settings: Settings, folder: Path, *, overwrite: bool = False, on_file: OnFile = lambda path, count: None
+) -> Restored:
     """Put a backup in place of what a home holds; an inbox only where the backup has one.
 
     Raises BackupRefused or WarehouseError before anything is changed where the backup is not as it was made or does not
@@ -56,7 +58,7 @@ def restore(settings: Settings, folder: Path, *, overwrite: bool = False) -> Res
         incoming = home / INCOMING
         incoming.mkdir(mode=0o700)
         try:
-            copy_out(backup, incoming)
+            copy_out(backup, incoming, on_file)
             _try(settings, incoming)
         except BaseException:
             shutil.rmtree(incoming)

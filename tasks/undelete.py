@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,17 +50,17 @@ def deleted(url: str, since: datetime) -> list[Marker]:
     return [Marker(bucket, key, version, at, key in left) for key, (version, at) in sorted(hidden.items())]
 
 
-def undelete(url: str, since: datetime) -> int:
+def undelete(url: str, since: datetime, on_object: Callable[[str], None] = lambda key: None) -> int:
     """Remove the markers of `deleted` that hide something, until none is left; returns how many."""
     done = 0
     # An object that was deleted twice has two markers, one above the other.
     while found := [marker for marker in deleted(url, since) if marker.has_content]:
-        _remove(found)
+        _remove(found, on_object)
         done += len(found)
     return done
 
 
-def _remove(found: Sequence[Marker]) -> None:
+def _remove(found: Sequence[Marker], on_object: Callable[[str], None]) -> None:
     for first in range(0, len(found), 1000):
         some = found[first : first + 1000]
         bucket = some[0].bucket
@@ -72,6 +72,8 @@ def _remove(found: Sequence[Marker]) -> None:
         for fault in answer.get("Errors", ()):
             code = str(fault.get("Code", ""))
             raise StorageError(f"s3://{bucket}/{fault.get('Key')}: cannot remove its delete marker: {code}", code)
+        for marker in some:
+            on_object(marker.key)
 
 
 def _told(where: str, what: str, error: Any) -> StorageError:

@@ -22,7 +22,9 @@ from contracts.ids import TableId
 from contracts.registry import REPOSITORY
 from flows.cli import app
 
-COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+DW: Any = get_command(app)
+COMMANDS: dict[str, Any] = DW.commands
+DW_OPTIONS = {option for parameter in DW.params for option in parameter.opts} | {"--help"}
 TOP = {
     p.name
     for p in REPOSITORY.iterdir()
@@ -91,7 +93,10 @@ def test_every_dw_command_and_option_that_a_document_names_exists() -> None:
     told = [(name(d), text) for d in DOCUMENTS for text in typed(d)]
     assert {text.split()[1] for _, text in told} >= {"generate", "run", "query", "explain", "render", "check"}
     for where, text in told:
-        command = COMMANDS.get(text.split()[1])
+        command = DW if text.split()[1].startswith("--") else COMMANDS.get(text.split()[1])
+        if command is DW:
+            assert {word for word in text.split()[1:] if word.startswith("--")} <= DW_OPTIONS, (where, text)
+            continue
         if hasattr(command, "commands") and text.split()[2:]:
             command = command.commands.get(text.split()[2])
         assert command is not None, (where, text)
@@ -139,6 +144,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_add_a_table_adds_a_table(
     dw: Dw, repository: Path, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun, block = (text for language, text in _FENCE.findall(CONTRIBUTING) if language == "console")
+    assert dw(*shlex.split(begun)[1:]).code == 0
+    marked = dw("check", "--write")
+    assert marked.code == 1
+    drafted, _ = read_repository(repository)
+
     files = dict(_ADDED.findall(CONTRIBUTING))
     layers = [Path(file).parts[-2:] for file in files]
     assert [Path(file).suffix for file in files] == [".yaml", ".sql", ".yaml"]
@@ -146,11 +157,10 @@ def test_add_a_table_adds_a_table(
     table = TableId(layers[0][0], Path(layers[0][1]).stem)
     for file, text in files.items():
         assert not (REPOSITORY / file).exists(), f"{file} is the page's to add"
-        (repository / file).parent.mkdir(parents=True, exist_ok=True)
+        assert f"{file}:" in marked.err, "each file has a place that is marked"
         (repository / file).write_text(text, encoding="utf-8")
 
     # 4. Check, and generate the suite
-    block = next(text for language, text in _FENCE.findall(CONTRIBUTING) if language == "console")
     check, cases = block.splitlines()
     assert cases == "pytest tests/cases"
     written = dw(*shlex.split(check)[1:])
@@ -161,6 +171,12 @@ def test_add_a_table_adds_a_table(
     assert "no fault" in written.out
     registry, graph = read_repository(repository)
     assert table in graph.tables
+    for begun_as, finished in zip(drafted[table].columns, registry[table].columns, strict=True):
+        assert (begun_as.name, begun_as.type, begun_as.key_position) == (
+            finished.name,
+            finished.type,
+            finished.key_position,
+        )
 
     # 3. What it should give, by the functions that `pytest tests/cases` runs
     monkeypatch.syspath_prepend(REPOSITORY / "tests" / "cases")

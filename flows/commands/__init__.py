@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -27,6 +27,26 @@ app = typer.Typer(
     rich_markup_mode="rich",
     **_SHARED,
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from flows.version import told
+
+        typer.echo(told())
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="show version, commit and engine, and exit"
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @dataclass(frozen=True)

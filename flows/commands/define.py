@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import panel
-from flows.commands.options import Json, Source, Table
+from flows.commands import complete, panel
+from flows.commands.options import TABLE, Json, Source, Table
 
 define = panel("Contracts and SQL")
 
@@ -55,9 +55,45 @@ class Form(StrEnum):
     json = "json"
 
 
+@define.command("dw new mart.top_city --reads core.dim_customer --column city --column customer_count:bigint")
+def new(
+    name: Annotated[
+        str | None, typer.Argument(metavar=TABLE, help="the new table, of core or mart; asked for on a terminal")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", metavar="NAME[:TYPE]", help="a column, in order; its type may be that of a read table's"
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="a column of the key (may be repeated); default: the first column")
+    ] = None,
+    reads: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=TABLE,
+            autocompletion=complete.tables("clean", "curated", "core", "mart"),
+            help="a table that it is made of (may be repeated); columns of the same name take type and meaning from it",
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option(help="what people call it; default: its name in words")] = "",
+    purpose: Annotated[str, typer.Option(help="what it is for; default: to be written")] = "",
+    grain: Annotated[str, typer.Option(help="what one row is; default: one row per key")] = "",
+) -> None:
+    """Begin a table: its contract, its SELECT and a case, with a mark at each place that you must write.
+
+    Nothing that stands is overwritten. Delivered tables begin with `dw import` of a file.
+    """
+    from flows import new_command
+
+    new_command.new(name, columns or [], key or [], reads or [], title=title, purpose=purpose, grain=grain)
+
+
 @define.command("dw check")
 def check(
     write: Annotated[bool, typer.Option("--write", help="write stale generated suites anew")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check contracts, rules, SQL and generated suites.
 
@@ -65,7 +101,7 @@ def check(
     """
     from flows import inspect_commands
 
-    if inspect_commands.check(write=write):
+    if inspect_commands.check(write=write, as_json=as_json):
         raise typer.Exit(1)
 
 

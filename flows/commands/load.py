@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import panel
-from flows.commands.options import DAY, From, Json, Source, Table, To, day
+from flows.commands import complete, panel
+from flows.commands.options import DAY, TABLE, From, Json, Source, To, day
 
 load = panel("Load data")
 
@@ -40,10 +40,17 @@ def generate(
 def run(
     days: Annotated[
         list[date] | None,
-        typer.Option("--day", parser=day, metavar=DAY, help="only this delivery (may be repeated); default: all"),
+        typer.Option(
+            "--day",
+            parser=day,
+            metavar=DAY,
+            autocompletion=complete.days,
+            help="only this delivery (may be repeated); default: all",
+        ),
     ] = None,
     source: Source = "shop",
     path: Annotated[list[Path] | None, typer.Option(help="a file of the source (may be repeated)")] = None,
+    as_json: Json = False,
 ) -> None:
     """Load every delivery of the inbox, files to marts, each layer behind its gate.
 
@@ -51,7 +58,7 @@ def run(
     """
     from flows import run_command
 
-    if run_command.run(source, days or None, path or []):
+    if run_command.run(source, days or None, path or [], as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -65,14 +72,25 @@ def status(since: From = None, until: To = None, source: Source = "shop", as_jso
 
 @load.command("dw backfill --from 2026-01-05 --to 2026-01-31 --table raw.orders")
 def backfill(
-    since: Annotated[date, typer.Option("--from", parser=day, metavar=DAY, help="the first delivery day")],
-    until: Annotated[date, typer.Option("--to", parser=day, metavar=DAY, help="the last delivery day")],
-    table: Annotated[str | None, typer.Option(help="only this table's files, for example raw.orders")] = None,
+    since: Annotated[
+        date,
+        typer.Option("--from", parser=day, metavar=DAY, autocompletion=complete.days, help="the first delivery day"),
+    ],
+    until: Annotated[
+        date, typer.Option("--to", parser=day, metavar=DAY, autocompletion=complete.days, help="the last delivery day")
+    ],
+    table: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=complete.tables("raw", "clean"), help="only this table's files, for example raw.orders"
+        ),
+    ] = None,
     parallel: Annotated[
         int, typer.Option(min=1, help="how many files are cleaned at once, ahead of the one that is loaded")
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be loaded, and do nothing")] = False,
     source: Source = "shop",
+    as_json: Json = False,
 ) -> None:
     """Load the days of a range that are not loaded, oldest first, and build once.
 
@@ -80,17 +98,28 @@ def backfill(
     """
     from flows import operate_commands
 
-    if operate_commands.backfill(source, since, until, table, parallel, dry_run=dry_run):
+    if operate_commands.backfill(source, since, until, table, parallel, dry_run=dry_run, as_json=as_json):
         raise typer.Exit(1)
 
 
 @load.command("dw rebuild core.dim_customer --from 2026-01-05")
 def rebuild(
-    table: Table,
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar=TABLE,
+            autocompletion=complete.tables("curated", "core", "mart"),
+            help="for example core.dim_customer",
+        ),
+    ],
     since: Annotated[
         date | None,
         typer.Option(
-            "--from", parser=day, metavar=DAY, help="only keys that have rows from this day on; default: all keys"
+            "--from",
+            parser=day,
+            metavar=DAY,
+            autocompletion=complete.days,
+            help="only keys that have rows from this day on; default: all keys",
         ),
     ] = None,
     max_closed_share: Annotated[
@@ -100,6 +129,7 @@ def rebuild(
         ),
     ] = None,
     source: Source = "shop",
+    as_json: Json = False,
 ) -> None:
     """Compute a curated, core or mart table anew, and what reads the rows that changed.
 
@@ -107,7 +137,7 @@ def rebuild(
     """
     from flows import operate_commands
 
-    if operate_commands.rebuild(table, since, source, max_closed_share):
+    if operate_commands.rebuild(table, since, source, max_closed_share, as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -117,7 +147,12 @@ def validate(
         list[Path],
         typer.Argument(metavar="FILE", help="delivered files", exists=True, dir_okay=False, readable=True),
     ],
-    table: Annotated[str | None, typer.Option(help="raw.<table>; default: the contract that expects the name")] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=complete.tables("raw"), help="raw.<table>; default: the contract that expects the name"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what would become of files, without loading them.

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import panel
+from flows.commands import complete, panel
 from flows.commands.options import DAY, Json, Place, Source, Table, day
 
 look = panel("Look at data")
@@ -54,11 +54,11 @@ def export(
 
 
 @look.command("dw explain mart.finance_daily_revenue")
-def explain(table: Table) -> None:
+def explain(table: Table, as_json: Json = False) -> None:
     """Tell a table's story: meaning, grain, load, columns and where they come from, rules, readers."""
     from flows import inspect_commands
 
-    inspect_commands.explain(table)
+    inspect_commands.explain(table, as_json=as_json)
 
 
 @look.command("dw lineage mart.finance_daily_revenue.net_amount --up")
@@ -85,7 +85,10 @@ def impact(name: Place, as_json: Json = False) -> None:
 
 @look.command("dw quality --table clean.orders --days 14")
 def quality(
-    table: Annotated[str | None, typer.Option(help="only this table, for example clean.orders")] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(autocompletion=complete.tables(), help="only this table, for example clean.orders; default: all"),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, help="how many delivery days to look back")] = 8,
     anomalies: Annotated[bool, typer.Option("--anomalies", help="only what is unusual, on any of the days")] = False,
     as_json: Json = False,
@@ -101,16 +104,36 @@ def quality(
 def reconcile(
     check: Annotated[
         list[str] | None,
-        typer.Option(help="only this check, for example sales_lines (may be repeated); default: all"),
+        typer.Option(
+            autocompletion=complete.checks,
+            help="only this check, for example sales_lines (may be repeated); default: all",
+        ),
     ] = None,
     one_day: Annotated[
-        date | None, typer.Option("--day", parser=day, metavar=DAY, help="only this business day; default: all")
+        date | None,
+        typer.Option(
+            "--day", parser=day, metavar=DAY, autocompletion=complete.days, help="only this business day; default: all"
+        ),
     ] = None,
     since: Annotated[
-        date | None, typer.Option("--from", parser=day, metavar=DAY, help="the first business day; default: the oldest")
+        date | None,
+        typer.Option(
+            "--from",
+            parser=day,
+            metavar=DAY,
+            autocompletion=complete.days,
+            help="the first business day; default: the oldest",
+        ),
     ] = None,
     until: Annotated[
-        date | None, typer.Option("--to", parser=day, metavar=DAY, help="the last business day; default: the newest")
+        date | None,
+        typer.Option(
+            "--to",
+            parser=day,
+            metavar=DAY,
+            autocompletion=complete.days,
+            help="the last business day; default: the newest",
+        ),
     ] = None,
     source: Source = "shop",
     as_json: Json = False,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import panel
+from flows.commands import complete, panel
 from flows.commands.options import Json, Source
 
 operate = panel("Operate")
@@ -24,15 +24,27 @@ class Severity(StrEnum):
     warning = "warning"
 
 
+@operate.command("dw doctor")
+def doctor(as_json: Json = False) -> None:
+    """Say what is missing on this machine and how to get it; exit 1 only if it is needed.
+
+    Local mode asks nothing over a network. In aws mode credentials and each right that a run needs are tried.
+    """
+    from flows import doctor_command
+
+    if not doctor_command.doctor(as_json=as_json):
+        raise typer.Exit(1)
+
+
 @operate.command("dw maintain")
-def maintain(source: Source = "shop") -> None:
+def maintain(source: Source = "shop", as_json: Json = False) -> None:
     """Vacuum and analyse every table, while no run is under way.
 
     Exit 1 where one could not be.
     """
     from flows import warehouse_commands
 
-    if warehouse_commands.maintain(source):
+    if warehouse_commands.maintain(source, as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -142,7 +154,11 @@ def ui(
 @operate.command("dw cost --environment prod --rows-per-day 5000000")
 def cost(
     environment: Annotated[
-        str | None, typer.Option(help="only this one, item by item: dev, staging or prod; default: all, in short")
+        str | None,
+        typer.Option(
+            autocompletion=complete.environments,
+            help="only this one, item by item: dev, staging or prod; default: all, in short",
+        ),
     ] = None,
     rows_per_day: Annotated[float | None, typer.Option(min=0, help="delivered rows; default: as assumed")] = None,
     bytes_per_day: Annotated[

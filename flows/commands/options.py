@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from flows.commands import complete
+
 
 def day(text: str | date) -> date:
     """A day as it is typed; raise BadParameter for what is none."""
@@ -24,23 +26,55 @@ def in_order(first: date | None, last: date | None) -> None:
         raise typer.BadParameter(f"--to {last} lies before --from {first}")
 
 
+def known_source(name: str) -> str:
+    """A source that exists; raise BadParameter with those there are for any other."""
+    from tasks.sources import DEFAULT, SOURCES
+
+    if name not in (known := [DEFAULT, *SOURCES]):
+        raise typer.BadParameter(f"no source is called {name!r}; there are {', '.join(known)}")
+    return name
+
+
 DAY = "YYYY-MM-DD"
 TABLE = "<layer>.<table>"
 
-Source = Annotated[str, typer.Option(help="whose warehouse: shop, or a source that is mapped into our tables")]
+Source = Annotated[
+    str,
+    typer.Option(
+        callback=known_source,
+        autocompletion=complete.sources,
+        help="whose warehouse: shop, or a source that is mapped into our tables",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for scripts, and nothing else")]
-Table = Annotated[str, typer.Argument(metavar=TABLE, help="for example core.fact_sales")]
+Table = Annotated[
+    str, typer.Argument(metavar=TABLE, autocompletion=complete.tables(), help="for example core.fact_sales")
+]
 Place = Annotated[
     str,
     typer.Argument(
         metavar=f"{TABLE}[.<column>]",
+        autocompletion=complete.places,
         help="for example core.fact_sales or core.fact_sales.net_amount; also bi.<view>, notebook.<name>",
     ),
 ]
 From = Annotated[
     date | None,
-    typer.Option("--from", parser=day, metavar=DAY, help="the first delivery day; default: the oldest"),
+    typer.Option(
+        "--from",
+        parser=day,
+        metavar=DAY,
+        autocompletion=complete.days,
+        help="the first delivery day; default: the oldest",
+    ),
 ]
 To = Annotated[
-    date | None, typer.Option("--to", parser=day, metavar=DAY, help="the last delivery day; default: the newest")
+    date | None,
+    typer.Option(
+        "--to",
+        parser=day,
+        metavar=DAY,
+        autocompletion=complete.days,
+        help="the last delivery day; default: the newest",
+    ),
 ]

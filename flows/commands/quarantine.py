@@ -6,18 +6,28 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import panel
+from flows.commands import complete, panel
 from flows.commands.options import Json, Source
 
 steward = panel("Quarantine")
 quarantine = steward.group("quarantine", "See what was set aside and why, and give rows up that nobody will mend.")
 
-Table = Annotated[str | None, typer.Option(help="only this table, for example raw.orders; default: all")]
+Table = Annotated[
+    str | None,
+    typer.Option(
+        autocompletion=complete.tables("raw", "clean"), help="only this table, for example raw.orders; default: all"
+    ),
+]
 Rule = Annotated[
     str | None,
-    typer.Option(help="only rows that break this rule, for example clean.orders.status.in_set; default: all"),
+    typer.Option(
+        autocompletion=complete.rules,
+        help="only rows that break this rule, for example clean.orders.status.in_set; default: all",
+    ),
 ]
-BatchId = Annotated[str | None, typer.Option(help="only this batch: its id in `dw quarantine list`; default: all")]
+BatchId = Annotated[
+    str | None, typer.Option(help="only this batch: its id in `dw quarantine list`, or its first letters; default: all")
+]
 
 
 @quarantine.command("dw quarantine list --table raw.orders", name="list")
@@ -36,6 +46,7 @@ def show(
     rule: Rule = None,
     batch: BatchId = None,
     limit: Annotated[int, typer.Option(min=1, help="show at most this many rows")] = 20,
+    as_json: Json = False,
     source: Source = "shop",
 ) -> None:
     """Show open rows: what was delivered, which rules it breaks, and where it stands.
@@ -44,7 +55,7 @@ def show(
     """
     from flows import quarantine_commands
 
-    quarantine_commands.show_open(source, table, rule, batch, limit)
+    quarantine_commands.show_open(source, table, rule, batch, limit, as_json=as_json)
 
 
 @quarantine.command(
@@ -73,12 +84,15 @@ def discard(
 
 
 @steward.command("dw redrive --table raw.orders")
-def redrive(table: Table = None, rule: Rule = None, batch: BatchId = None, source: Source = "shop") -> None:
-    """Put quarantined rows through again, after a fix of a contract, the code or the data. Safe to repeat.
+def redrive(
+    table: Table = None, rule: Rule = None, batch: BatchId = None, as_json: Json = False, source: Source = "shop"
+) -> None:
+    """Put quarantined rows through again, after a fix of a contract, the code or the data.
 
-    Rows that pass are loaded, once, and carried into every table; the others stay. Exit 1: a batch could not be tried.
+    Safe to repeat. Rows that pass are loaded, once, and carried into every table; the others stay. Exit 1 if a batch
+    could not be tried.
     """
     from flows import quarantine_commands
 
-    if quarantine_commands.redrive(source, table, rule, batch):
+    if quarantine_commands.redrive(source, table, rule, batch, as_json=as_json):
         raise typer.Exit(1)

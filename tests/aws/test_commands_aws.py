@@ -214,7 +214,7 @@ def test_generate_delivers_to_s3_and_replaces_no_other_delivery(
 ) -> None:
     said = dw("generate", "--first-day", "2026-03-01")
     assert (said.code, said.err) == (0, "")
-    assert words(said.out).startswith(f"Generating … Delivered to {cloud.inbox_url}, 3 days (2026-03-01 … 2026-03-03)")
+    assert words(said.out).startswith(f"Delivered to {cloud.inbox_url}, 3 days (2026-03-01 … 2026-03-03)")
     inbox = Store(cloud.inbox_url)
     assert inbox.folders() == ["2026-03-01", "2026-03-02", "2026-03-03"]
     assert dw("generate", "--first-day", "2026-03-01").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 import shlex
@@ -17,6 +18,7 @@ from small_shop import Shop, query
 
 from flows import show
 from flows.cli import app
+from flows.run_command import Ended
 from tasks.report import RunReport
 from tasks.settings import Settings
 
@@ -45,9 +47,9 @@ def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "new"
 
 
-def fails(said: Said, *told: str) -> None:
+def fails(said: Said, *told: str, code: int = 1) -> None:
     """One clear paragraph on standard error, nothing else, and an exit status that says so."""
-    assert said.code == 1
+    assert said.code == code
     assert said.err.startswith("dw: ")
     assert "Traceback" not in said.err
     assert "\n\n" not in said.err.strip()
@@ -93,9 +95,59 @@ def test_the_examples_of_commands_that_only_read_work(dw: Dw, at_home: Path, com
 )
 def test_a_wrong_use_is_told_with_a_hint(dw: Dw, arguments: list[str]) -> None:
     said = dw(*arguments)
-    assert said.code == 2
-    assert "Usage: dw" in words(said.err)
-    assert "Traceback" not in said.err
+    fails(said, "Example: dw " if arguments != ["moon"] else "`dw --help` lists what there is", code=2)
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("rnu", "No such command 'rnu'. Did you mean 'run'?"),
+        ("explain core.fact_sale", "did you mean core.fact_sales"),
+        ("explain fact_sales", "no table is called 'fact_sales'; did you mean core.fact_sales?"),
+        ("render core.orders", "did you mean clean.orders or raw.orders?"),
+        ("render core.fact_sales --engine oracle", "--engine: 'oracle' is not one of 'redshift', 'duckdb', 'spark'"),
+        ("status --sorce shop", "No such option: --sorce (Possible options: --json, --source)"),
+        ("status --source shp", "--source: no source is called 'shp'; there are shop, online-retail"),
+        ("status --from 2026-13-01", "--from: '2026-13-01' is no day; write it as 2026-01-31"),
+        ("status --from 2026-02-01 --to 2026-01-01", "--to 2026-01-01 lies before --from 2026-02-01"),
+        ("reconcile --check sale_lines", "did you mean sales_lines?"),
+        ("cost --environment prd", "no environment is called 'prd'; did you mean prod?"),
+        ("quality --table clean.order", "--table: no table is called 'clean.order'; did you mean clean.orders"),
+        ("backfill --from 2026-01-05 --to 2026-01-06 --table core.dim_date", "this is for raw and clean"),
+        ("rebuild clean.orders", "clean.orders is of the layer clean; this is for curated and core and mart"),
+        ("redrive --table mart.web_funnel", "it is made of raw.customers, raw.orders, raw.web_events"),
+        ("quarantine list --rule clean.orders.statsu.in_set", "did you mean clean.orders.status.in_set"),
+        ("quarantine list --batch zzz", "unknown batch 'zzz'"),
+        ("quarantine lst", "Did you mean 'list'?"),
+    ],
+)
+def test_a_wrong_name_ends_with_2_and_says_what_could_be_meant(
+    dw: Dw, at_home: Path, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, told: str
+) -> None:
+    fails(dw(*line.split()), told, code=2)
+
+
+def test_a_batch_is_known_by_the_beginning_of_its_id(dw: Dw, at_home: Path) -> None:
+    found = json.loads(dw("quarantine", "list", "--json").out)
+    batch = found[0]["batch"]
+    mine = [row for row in found if row["batch"] == batch]
+    assert json.loads(dw("quarantine", "list", "--json", "--batch", batch[:10]).out) == mine
+    ids = sorted(query(at_home, "select batch_id from audit.load_ledger")["batch_id"])
+    first = next(a for a, b in itertools.pairwise(ids) if a[0] == b[0])[0]
+    many = [id_ for id_ in ids if id_.startswith(first)]
+    fails(dw("quarantine", "list", "--batch", first), f"{first!r} begins {len(many)} ids of batches", many[1], code=2)
+
+
+def test_a_setting_that_does_not_exist_is_told(dw: Dw, at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DW_MEMORY_LIMT", "2GB")
+    said = dw("query", "select 1 as one")
+    assert said.code == 0
+    assert said.err == "dw: DW_MEMORY_LIMT is no setting; did you mean DW_MEMORY_LIMIT?\n"
+
+
+def test_a_place_that_cannot_be_made_is_told_with_what_to_do(dw: Dw, at_home: Path) -> None:
+    fails(dw("export", "core.dim_date", "--to", "/proc/x"), "/proc/x: ", "choose a place that is there, or can be made")
 
 
 # generate and run
@@ -128,12 +180,13 @@ def test_run_of_a_day_that_was_not_delivered_is_refused(dw: Dw, at_home: Path) -
 
 
 def test_run_with_a_file_needs_a_source_that_maps_it(dw: Dw, new_home: Path) -> None:
-    fails(dw("run", "--path", "sales.csv"), "--path goes with a source that maps files: --source online-retail")
+    said = dw("run", "--path", "sales.csv")
+    fails(said, "--path goes with a source that maps files: --source online-retail", code=2)
 
 
 def test_an_unknown_source_is_refused_with_those_that_exist(dw: Dw, new_home: Path) -> None:
-    fails(dw("run", "--source", "moon"), "unknown source 'moon'; one of shop, online-retail")
-    fails(dw("query", "select 1", "--source", "moon"), "unknown source 'moon'")
+    fails(dw("run", "--source", "moon"), "no source is called 'moon'; there are shop, online-retail", code=2)
+    fails(dw("query", "select 1", "--source", "moon"), "no source is called 'moon'", code=2)
 
 
 def test_a_source_file_that_is_not_there_is_told(dw: Dw, new_home: Path) -> None:
@@ -261,16 +314,16 @@ def test_explain_works_for_a_table_that_no_select_makes(dw: Dw, small: Path, tab
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("core.moon", "contracts/core/moon.yaml:1: no such contract; there are core.colour"),
-        ("colour", "'colour' is not <layer>.<table>, for example core.fact_sales"),
-        ("moon.colour", "unknown layer 'moon' in moon.colour: one of raw, clean"),
-        ("core.Colour-Of", "'Colour-Of' is not snake_case"),
+        ("mart.zzz", "no table is called 'mart.zzz'; there are clean.things, core.colour, raw.things"),
+        ("colour", "no table is called 'colour'; did you mean core.colour?"),
+        ("moon.colour", "no table is called 'moon.colour'; did you mean core.colour?"),
+        ("core.color", "no table is called 'core.color'; did you mean core.colour?"),
     ],
 )
 def test_an_unknown_table_is_told_with_those_that_exist(
     dw: Dw, small: Path, command: str, name: str, told: str
 ) -> None:
-    fails(dw(command, name), told)
+    fails(dw(command, name), told, code=2)
 
 
 def test_a_delivered_table_has_no_select_to_render(dw: Dw, small: Path) -> None:
@@ -391,7 +444,12 @@ def test_backfill_takes_the_days_that_are_not_loaded(
     from flows import operate_commands
 
     asked: list[tuple[date, ...]] = []
-    monkeypatch.setattr(operate_commands, "run_flow", lambda source, days, flow, builds: asked.append(days))
+
+    def ran(source: str, days: tuple[date, ...], flow: object, builds: int) -> Ended:
+        asked.append(days)
+        return Ended(RunReport(), Settings(), days, "", 0.0)
+
+    monkeypatch.setattr(operate_commands, "run_flow", ran)
     monkeypatch.setenv("DW_HOME", str(shop.copy(shop.after_one_day, tmp_path / "home")))
     first, last = str(shop.delivery.days[0]), str(shop.last_day)
     assert "To load" in dw("backfill", "--from", first, "--to", last).out
@@ -402,5 +460,6 @@ def test_backfill_takes_the_days_that_are_not_loaded(
     assert "Nothing was done (--dry-run)." in said.out
     assert len(asked) == 2
     assert "Nothing to load" in dw("backfill", "--from", first, "--to", first).out
-    fails(dw("backfill", "--from", last, "--to", first), f"--to {first} lies before --from {last}")
-    fails(dw("backfill", "--from", first, "--to", last, "--table", "raw.moon"), "contracts/raw/moon.yaml", "raw.orders")
+    fails(dw("backfill", "--from", last, "--to", first), f"--to {first} lies before --from {last}", code=2)
+    named = dw("backfill", "--from", first, "--to", last, "--table", "raw.order")
+    fails(named, "no table is called 'raw.order'; did you mean raw.orders", code=2)

@@ -43,7 +43,7 @@ def test_a_run_gives_an_account_of_rows_tables_scores_and_places(said: Said, sho
         (counts,) = re.findall(rf"│ {table} +│ +([\d,]+) │ +([\d,]+) │ +([\d,]+) │ +([\d,]+) │", said.out)
         delivered, *parts = (int(count.replace(",", "")) for count in counts)
         assert delivered == rows == sum(parts)
-    for words in ("core.fact_sales", "completeness", "accuracy", "consistency", "validity", "files are loaded already"):
+    for words in ("core.fact_sales", "completeness", "accuracy", "consistency", "validity", "loaded already"):
         assert words in said.out
     assert str(daily_run.home / "warehouse.duckdb") in said.out
     assert (daily_run.home / "site" / "data_docs" / "index.html").exists()

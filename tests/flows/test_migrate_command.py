@@ -163,7 +163,7 @@ def test_without_a_warehouse_it_says_how_to_get_one(dw: Dw, tmp_path: Path, monk
 def test_help_shows_an_example_and_what_the_exit_says(dw: Dw) -> None:
     said = words(dw("migrate", "--help").out)
     assert "Example: dw migrate --apply" in said
-    assert "exit 3 while changes wait, 1 if refused" in said
+    assert "Exit 3 while changes wait, 1 if one is refused" in said
 
 
 def test_a_run_says_what_it_altered(capsys: pytest.CaptureFixture[str], house: House) -> None:
