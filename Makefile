@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-site bench-memory landing bench-landing screenshots vendor clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -25,6 +25,9 @@ test-infra: terraform .venv/ready-infra ## Terraform: style, types, tests, linte
 terraform:
 	@$(PYTHON) tests/infra/terraform.py
 
+notebooks: .venv/ready-lab ## Open the notebooks in Jupyter Lab, on the warehouse of `make run` or of DW_HOME
+	.venv/lab/bin/jupyter lab notebooks
+
 spark: .venv/ready-spark ## Add PySpark and a Java, so that `make test` also runs the Glue job
 
 torture: .venv/ready-test ## Kill the pipeline N=200 times at random points, run it again, compare; SEED=7, WHOLE=1 for all tables
@@ -43,7 +46,8 @@ lint: .venv/ready-test ## The checks of pre-commit: style, types, import layers,
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/dw check
 
-format: .venv/ready-test ## Format the code; write the generated suites and docs/reference/ anew
+format: .venv/ready-test ## Format the code; take the outputs out of notebooks; write the generated suites and docs/reference/ anew
+	$(BIN)/nbstripout --extra-keys metadata.language_info.version notebooks/*.ipynb
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/dw check --write
@@ -51,10 +55,12 @@ format: .venv/ready-test ## Format the code; write the generated suites and docs
 
 lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade -o requirements.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile pyproject.toml --extra test -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra notebooks -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --group infra --upgrade -o requirements-infra.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile pyproject.toml --extra notebooks -c requirements-test.lock -o requirements-notebooks.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --group lab --upgrade -o requirements-lab.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
@@ -114,6 +120,17 @@ clean: ## Remove the local warehouse and lake (not the environment)
 .venv/ready-odcs: requirements-odcs.lock .venv/ready
 	@test -x .venv/odcs/bin/python || $(PYTHON) -m venv --without-pip .venv/odcs
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/odcs/bin/python -r requirements-odcs.lock
+	@touch $@
+
+.venv/ready-notebooks: requirements-notebooks.lock .venv/ready
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-notebooks.lock
+	@touch $@
+
+# The kernel is the project's own Python: the notebooks run with what the tests run with.
+.venv/ready-lab: requirements-lab.lock .venv/ready-notebooks
+	@test -x .venv/lab/bin/python || $(PYTHON) -m venv --without-pip .venv/lab
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/lab/bin/python -r requirements-lab.lock
+	@$(BIN)/python -m ipykernel install --prefix .venv/lab --name python3 > /dev/null
 	@touch $@
 
 .venv/ready-bench: requirements-bench.lock .venv/ready-test

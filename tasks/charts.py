@@ -61,7 +61,6 @@ def vega_config(dark: bool = False) -> dict[str, Any]:
         "background": "transparent",
         "font": FONT,
         "padding": 4,
-        "autosize": {"type": "fit-x", "contains": "padding"},
         "view": {"stroke": None, "continuousWidth": 640, "continuousHeight": 260, "discreteWidth": 640},
         "title": {
             "anchor": "start",

@@ -83,6 +83,10 @@ class Warehouse(ABC):
         """Run one query; its rows as a frame."""
 
     @abstractmethod
+    def read(self, select: str) -> pl.DataFrame:
+        """Run one SELECT for somebody who may change nothing; its rows as a frame."""
+
+    @abstractmethod
     def native(self, statement: str) -> pl.DataFrame:
         """Run one statement in the engine's own text, for the analyst at the prompt; its rows as a frame."""
 

@@ -168,6 +168,9 @@ class DuckDBWarehouse(Warehouse):
         """Plan a SELECT in DuckDB's own text without running it: the names and types of its columns."""
         return [(str(row[0]), str(row[1])) for row in self._frame(f"DESCRIBE {statement}", {}).iter_rows()]
 
+    def read(self, select: str) -> pl.DataFrame:
+        return self.native(self._transpiled(select))
+
     def native(self, statement: str) -> pl.DataFrame:
         """Run one statement in DuckDB's own text, for the analyst at the prompt; its rows as a frame."""
         try:

@@ -112,6 +112,9 @@ class RedshiftWarehouse(Warehouse):
             return self._rows(text, binds)
         return self._again_and_again(lambda: self._rows(text, binds))
 
+    def read(self, select: str) -> pl.DataFrame:
+        return self.native(self._text(select))
+
     def native(self, statement: str) -> pl.DataFrame:
         self._run("BEGIN READ ONLY", {})
         self._in_transaction = True
