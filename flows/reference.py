@@ -14,9 +14,11 @@ from typer.cli import get_docs_for_click
 from typer.main import get_command
 
 from contracts.ids import LAYERS
-from contracts.model import Contract
+from contracts.model import Contract, Measure
 from contracts.registry import REPOSITORY, Registry
 from expectations.rules import KINDS
+from sql.semantic import aggregate
+from sql.views import view_meaning, views
 from tasks.metrics import METRICS
 from tasks.settings import Settings
 
@@ -34,6 +36,7 @@ def pages(registry: Registry) -> dict[Path, str]:
         "tables": tables(registry.values()),
         "rules": rules(),
         "metrics": metrics(),
+        "bi": bi(registry),
     }
     return {FOLDER / f"{name}.md": _HEAD + text for name, text in texts.items()}
 
@@ -110,6 +113,37 @@ def metrics() -> str:
         "`docs/aws.md` says how.\n\n"
         f"{_table(('metric', 'unit', 'by', 'says'), rows)}"
     )
+
+
+def bi(registry: Registry) -> str:
+    """Every view for BI with its columns, and every measure."""
+    shown = views(registry)
+    columns = [
+        f"## {view.name}\n{view.contract.business_name}: {view_meaning(view)} Shows `{view.table}`.\n\n"
+        + _table(
+            ("column", "name", "type", "meaning"),
+            [(f"`{c.name}`", c.business_name, str(c.type), c.description) for c in view.columns],
+        )
+        for view in shown
+    ]
+    rows = [
+        (f"`{m.name}`", m.business_name, f"`{view.name}`", _made_by(m), m.description)
+        for view in shown
+        for m in view.contract.measures
+    ]
+    return (
+        "# Views and measures for BI tools\n`docs/bi.md` says how to use them.\n\n## Measures\n"
+        f"{_table(('measure', 'name', 'of', 'is', 'meaning'), rows)}\n" + "\n".join(columns)
+    )
+
+
+def _made_by(measure: Measure) -> str:
+    if measure.ratio:
+        return "`{}` / `{}`".format(*measure.ratio)
+    if measure.difference:
+        return "`{}` - `{}`".format(*measure.difference)
+    last = f", on the last `{measure.last}`" if measure.last else ""
+    return f"`{aggregate(measure)}`{last}"
 
 
 def _prose(text: str | None) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import md5
+from pathlib import Path
 
 from contracts.ids import BI_SCHEMA
 from contracts.registry import Registry
 from sql import views
 from sql.views import View
-from tasks.warehouse import Warehouse
+from tasks.warehouse import Warehouse, WarehouseError
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,26 @@ def fingerprint(view: View) -> str:
 
 def is_view(name: str) -> bool:
     return name.startswith(f"{BI_SCHEMA}.")
+
+
+def export(
+    warehouse: Warehouse, shown: Iterable[View], target: Path, *, keep_out: Iterable[Path | str] = ()
+) -> dict[str, int]:
+    """Write each view's rows as a table `bi.<view>` of a DuckDB file, replaced in one step; returns rows by view.
+
+    Raises WarehouseError on Redshift and for a file that is no such copy, ValueError for a target that may not be.
+    """
+    if warehouse.engine != "duckdb":
+        raise WarehouseError("BI tools ask Redshift itself (`dw bi role`); a file is copied of a local warehouse only")
+    target = target.expanduser().resolve()
+    if kept := [place for place in keep_out if target.is_relative_to(Path(place).resolve())]:
+        raise ValueError(f"{target} lies within {kept[0]}, where the warehouse keeps its own files")
+    if target.stem == BI_SCHEMA:
+        # DuckDB calls a file's catalogue by its name, and `bi.daily_revenue` would be of the file or of the schema.
+        raise ValueError(f"a file called {target.name} hides its own schema {BI_SCHEMA}; name it otherwise")
+    wanted = list(shown)
+    if lacking := sorted({view.name for view in wanted} - warehouse.views()):
+        raise WarehouseError(f"the warehouse lacks {', '.join(lacking)}; `dw migrate --apply` makes them")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Comments alone: the first statement of a view makes it.
+    return warehouse.copy_out({view.name: view.create()[1:] for view in wanted}, target)

@@ -163,3 +163,47 @@ def site(
     from flows import site_command
 
     site_command.site(source, out, open_=open_)
+
+
+bi = look.group("bi", "What BI tools are given: views, a role, a semantic layer, a file of their own.")
+
+
+@bi.command("dw bi views")
+def views(as_json: Json = False) -> None:
+    """List the views that BI tools read, what a row of each is, and what is measured in it."""
+    from flows import bi_commands
+
+    bi_commands.list_views(as_json=as_json)
+
+
+@bi.command("dw bi role --owner IAMR:warehouse-prod-pipeline --user superset")
+def role(
+    owner: Annotated[str | None, typer.Option(help="make the role, which reads the views of this user")] = None,
+    user: Annotated[str | None, typer.Option(help="make a user who has the role, for one tool")] = None,
+) -> None:
+    """Print the statements with which an administrator lets BI tools read the views on Redshift, and nothing else."""
+    from flows import bi_commands
+
+    bi_commands.print_role(owner, user)
+
+
+@bi.command("dw bi semantic")
+def semantic() -> None:
+    """Print the semantic layer, measures, dimensions and joins, as MetricFlow reads it (DW_ENVIRONMENT's views)."""
+    from flows import bi_commands
+
+    bi_commands.print_semantic()
+
+
+@bi.command("dw bi export --to /srv/superset/shop.duckdb", name="export")
+def bi_export(
+    to: Annotated[Path | None, typer.Option("--to", help="the file; default: <DW_HOME>/reports.duckdb")] = None,
+    source: Source = "shop",
+) -> None:
+    """Copy the local warehouse's views into a DuckDB file for BI tools, which no run locks.
+
+    A file that is there is replaced in one step; who reads it keeps what they have open.
+    """
+    from flows import bi_commands
+
+    bi_commands.export(source, to)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -101,6 +102,13 @@ class Warehouse(ABC):
         Raises WarehouseError where an earlier export lies there, unless it may be overwritten, and where anything else
         does. An export is there once it is whole: locally its file is, on S3 its `manifest`.
         """
+
+    def copy_out(self, tables: Mapping[str, Sequence[str]], target: Path) -> dict[str, int]:
+        """Copy tables or views, with statements that comment on each, into a file of the engine; rows by name.
+
+        An earlier copy is replaced in one step; raises WarehouseError where another file stands.
+        """
+        raise WarehouseError(f"{self.engine} has no files")
 
     @abstractmethod
     def maintain(self, table: str) -> None:

@@ -103,13 +103,41 @@ class DuckDBWarehouse(Warehouse):
         if standing and not overwrite:
             raise WarehouseError(f"{target} is not empty; --overwrite replaces what lies there")
         folder.mkdir(parents=True, exist_ok=True)
-        quoted = "'" + str(part).replace("'", "''") + "'"
-        text = f"COPY ({self._transpiled(select)}) TO {quoted} (FORMAT parquet, COMPRESSION zstd)"
+        text = f"COPY ({self._transpiled(select)}) TO {_quoted(part)} (FORMAT parquet, COMPRESSION zstd)"
         try:
             rows = int(self._frame(text, {}).item())
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
+        return rows
+
+    def copy_out(self, tables: Mapping[str, Sequence[str]], target: Path) -> dict[str, int]:
+        schemas = {name.partition(".")[0] for name in tables}
+        if target.exists() and not _holds_only(target, schemas):
+            raise WarehouseError(f"{target} is no copy of {', '.join(sorted(schemas))}, and stays: name another file")
+        part = target.with_name(f".{target.name}.part")
+        part.unlink(missing_ok=True)
+        try:
+            rows = self._copied(tables, schemas, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return rows
+
+    def _copied(self, tables: Mapping[str, Sequence[str]], schemas: set[str], part: Path) -> dict[str, int]:
+        self._native(f"ATTACH {_quoted(part)} AS copied (READ_WRITE)", {})
+        rows = {}
+        try:
+            for schema in schemas:
+                self._native(f"CREATE SCHEMA copied.{schema}", {})
+            for name, comments in tables.items():
+                select = self._transpiled(f"SELECT * FROM {name}")
+                rows[name] = int(self._frame(f"CREATE TABLE copied.{name} AS {select}", {}).item())
+                for comment in comments:
+                    of_table = comment.replace("COMMENT ON VIEW ", "COMMENT ON TABLE ", 1)
+                    self._native(of_table.replace(name, f"copied.{name}", 1), {})
+        finally:
+            self._native("DETACH copied", {})
         return rows
 
     def maintain(self, table: str) -> None:
@@ -244,6 +272,22 @@ class DuckDBWarehouse(Warehouse):
             self._connection.execute(text, binds)
         except duckdb.Error as error:
             raise WarehouseError(" ".join(str(error).split())[:600], text) from error
+
+
+def _quoted(file: Path) -> str:
+    return "'" + str(file).replace("'", "''") + "'"
+
+
+def _holds_only(file: Path, schemas: set[str]) -> bool:
+    """Whether a file is one of DuckDB's whose tables are all of these schemas."""
+    try:
+        # Attached, since a process that has it open as its own database cannot open it with other settings.
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH {_quoted(file)} AS found (READ_ONLY)")
+            found = connection.execute("SELECT DISTINCT schema_name FROM duckdb_tables()").fetchall()
+    except duckdb.Error:
+        return False
+    return {name for (name,) in found} == schemas
 
 
 def _paths(files: Sequence[LakeFile]) -> list[str]:

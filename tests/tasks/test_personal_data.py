@@ -43,7 +43,11 @@ DATA_ZONES = {
 READING: tuple[tuple[str, ...], ...] = (
     ("check",),
     *(("explain", name) for name in ("raw.customers", "clean.customers", "core.dim_customer")),
-    *(("render", "core.dim_customer", "--part", part) for part in ("select", "ddl", "merge")),
+    *(("render", "core.dim_customer", "--part", part) for part in ("select", "ddl", "merge", "view")),
+    ("bi", "views"),
+    ("bi", "views", "--json"),
+    ("bi", "semantic"),
+    ("bi", "role", "--owner", "pipeline", "--user", "superset"),
     ("status",),
     ("status", "--json"),
     ("reconcile",),
@@ -73,6 +77,7 @@ WRITING: tuple[tuple[str, ...], ...] = (
     ("alerts", "test"),
     ("backup",),
     ("site",),
+    ("bi", "export"),
 )
 NOT_SEARCHED = {
     "query": "shows the data that it is asked for",
@@ -207,7 +212,7 @@ def test_no_command_that_writes_shows_or_records_a_personal_value(
 
 def test_every_command_is_searched_or_named_with_the_reason_why_not() -> None:
     searched = {
-        " ".join(line[:2] if line[0] in ("quarantine", "alerts") else line[:1]) for line in (*READING, *WRITING)
+        " ".join(line[:2] if line[0] in ("quarantine", "alerts", "bi") else line[:1]) for line in (*READING, *WRITING)
     }
     assert set(commands(app)) == searched | {"run", "validate"} | NOT_SEARCHED.keys()
 
