@@ -24,7 +24,6 @@ FAMILIES: tuple[Family, ...] = (
     lineage_pages.pages,
     quality_pages.pages,
     run_pages.pages,
-    search.pages,
 )
 # Names what a build wrote: what else lies in the folder is not ours to remove.
 MANIFEST = "site.json"
@@ -58,7 +57,7 @@ def rendered(facts: SiteFacts) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for page in pages:
         _add(files, page.path, renderer.page(page).encode())
-    for file in (f for f in made if isinstance(f, File)):
+    for file in (search.data(facts, pages), *(f for f in made if isinstance(f, File))):
         _add(files, file.path, file.body.encode() if isinstance(file.body, str) else file.body)
     for path, body in _assets(renderer.vendored):
         _add(files, path, body)

@@ -1,21 +1,17 @@
-"""What can be searched from every page: tables, columns, and the words that describe them."""
+"""What can be searched from every page: tables, columns, the words that describe them, and the other parts by title."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tasks.site.facts import SiteFacts
-from tasks.site.page import File, table_path
-from tasks.site.render import as_json
+from tasks.site.page import NOTEBOOKS, File, Page, table_path
+from tasks.site.render import NAV, as_json
 
+_NOTEBOOKS = NOTEBOOKS.removesuffix("index.html")
 # A script that sets one variable: a page that is opened from a file may load scripts, and nothing else.
 DATA = "search-data.js"
-
-
-def pages(facts: SiteFacts) -> Iterator[File]:
-    """The documents of the search: one per table, one per column."""
-    yield File(DATA, f"window.searchDocuments = {as_json(list(documents(facts)))};\n")
 
 
 class Document(NamedTuple):
@@ -28,8 +24,19 @@ class Document(NamedTuple):
     text: str
 
 
-def documents(facts: SiteFacts) -> Iterator[Document]:
-    """One per table and one per column."""
+def data(facts: SiteFacts, pages: Iterable[Page]) -> File:
+    """The documents of a site that has these pages."""
+    return File(DATA, f"window.searchDocuments = {as_json(list(documents(facts, pages)))};\n")
+
+
+def documents(facts: SiteFacts, pages: Iterable[Page]) -> Iterator[Document]:
+    """One per table, per column, per notebook and per part of the site."""
+    parts = {target for _, target, _ in NAV}
+    for shown in pages:
+        if shown.path in parts:
+            yield Document(shown.path, "part", shown.title, "", "")
+        elif shown.path.startswith(_NOTEBOOKS):
+            yield Document(shown.path, "notebook", shown.title, "", "")
     for table, contract in facts.registry.items():
         page = table_path(table)
         yield Document(page, "table", str(table), contract.business_name, contract.description)

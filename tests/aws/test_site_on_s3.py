@@ -15,7 +15,7 @@ from tasks.settings import Settings
 from tasks.site import build as building
 from tasks.site.build import Site, build
 from tasks.site.facts import SiteFacts
-from tasks.site.page import File, Page
+from tasks.site.page import Page
 from tasks.site.publish import publish
 
 INDEX, PAGE, SCRIPT = "index.html", "tables/core.things.html", "assets/site.js"
@@ -44,7 +44,7 @@ def site(folder: Path, monkeypatch: pytest.MonkeyPatch, **texts: str) -> Site:
     """A site of an index and the pages that are named, as `build` makes it."""
     made = [Page(INDEX, "Catalog", "plain.html", {"body": "index"})]
     made += [Page(f"tables/{name}.html", name, "plain.html", {"body": text}) for name, text in texts.items()]
-    monkeypatch.setattr(building, "FAMILIES", (lambda facts: iter([*made, File("search-data.js", "1")]),))
+    monkeypatch.setattr(building, "FAMILIES", (lambda facts: iter(made),))
     registry, graph = read_repository()
     return build(SiteFacts(Settings(), registry, graph, datetime(2026, 1, 5)), folder)
 

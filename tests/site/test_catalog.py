@@ -25,13 +25,13 @@ from expectations.rules import Rule
 from expectations.scorecard import Score
 from tasks.settings import Settings
 from tasks.site import build as building
-from tasks.site import words
+from tasks.site import search, words
 from tasks.site.build import Site, build, rendered
 from tasks.site.catalog import freshness, quality_badge
 from tasks.site.catalog_facts import TableFacts, read_tables
 from tasks.site.facts import SiteFacts, read_facts
 from tasks.site.make import make
-from tasks.site.page import File, Page
+from tasks.site.page import QUALITY, File, Page
 from tasks.site.render import as_json, percent
 from tasks.warehouse import open_warehouse
 
@@ -218,6 +218,17 @@ def test_every_rule_of_a_column_can_be_said() -> None:
 
 
 # Pages
+
+
+def test_tables_columns_parts_and_notebooks_can_be_found() -> None:
+    facts = SiteFacts(Settings(), *read_repository(), NOW)
+    pages = [Page(QUALITY, "Quality", ""), Page("notebooks/01_star.html", "Explore the star", ""), page("core.x")]
+    found = {(d.kind, d.name): d.url for d in search.documents(facts, pages)}
+    assert found["part", "Quality"] == QUALITY
+    assert found["notebook", "Explore the star"] == "notebooks/01_star.html"
+    assert found["table", "core.fact_sales"] == "tables/core.fact_sales.html"
+    assert found["column", "core.fact_sales.order_id"] == "tables/core.fact_sales.html#order_id"
+    assert len(found) == 2 + sum(1 + len(c.columns) for c in facts.registry.values())
 
 
 def test_where_nothing_was_run_the_catalog_stands_on_contracts_and_sql(tmp_path: Path) -> None:
