@@ -44,7 +44,8 @@ async function draw(figure) {
     actions: false,
     renderer: "svg",
     tooltip: { theme: dark.matches ? "dark" : "light" },
-    config: theme[dark.matches ? "dark" : "light"],
+    // The plot is one picture with one label; its marks need none of their own.
+    config: { ...theme[dark.matches ? "dark" : "light"], aria: false },
   });
   figure.dataset.drawn = dark.matches ? "dark" : "light";
 }
