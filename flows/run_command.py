@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,15 @@ from tasks.warehouse.base import WarehouseError
 from tasks.workspace import close_all, workspace
 
 
-def generate(size: str, seed: int, first_day: date, out: Path | None, *, overwrite: bool) -> None:
-    """Write a made-up delivery into the inbox, or into a folder."""
+def generate(size: str, days: int | None, seed: int, first_day: date, out: Path | None, *, overwrite: bool) -> None:
+    """Write a made-up delivery into the inbox, or into a folder; `days`: as many, instead of those of the size."""
     from tasks.generate import Size, generate_delivery
     from tasks.generate.write import EXTENSIONS
 
     settings = Settings()
     root, inbox = out or settings.inbox, open_inbox(settings)
     chosen = Size.dev() if size == "dev" else Size.full()
+    chosen = replace(chosen, days=days or chosen.days)
     with working("Generating", len(EXTENSIONS)) as advance:
         delivery = generate_delivery(
             root,

@@ -25,6 +25,9 @@ class Preset(StrEnum):
 @load.command("dw generate --size dev --seed 7")
 def generate(
     size: Annotated[Preset, typer.Option(help="dev: 5,000 orders in 3 days; full: 500,000 in 400 days")] = Preset.dev,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="spread the orders and visits of the size over so many days")
+    ] = None,
     seed: Annotated[int, typer.Option(help="the same seed and size give the same files, byte for byte")] = 7,
     first_day: Annotated[date, typer.Option(parser=day, metavar=DAY, help="the first delivery day")] = date(2026, 1, 5),
     out: Annotated[Path | None, typer.Option(help="the folder; default: the inbox of this warehouse")] = None,
@@ -33,7 +36,7 @@ def generate(
     """Write a made-up delivery with known defects into the inbox."""
     from flows import run_command
 
-    run_command.generate(size.value, seed, first_day, out, overwrite=overwrite)
+    run_command.generate(size.value, days, seed, first_day, out, overwrite=overwrite)
 
 
 @load.command("dw run --source online-retail --path online_retail_II.csv")

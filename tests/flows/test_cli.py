@@ -170,6 +170,12 @@ def test_generate_fills_the_inbox_and_refuses_to_mix_two_deliveries(dw: Dw, new_
     assert "--overwrite" in refused.err
 
 
+def test_generate_spreads_a_size_over_more_days(dw: Dw, tmp_path: Path) -> None:
+    said = dw("generate", "--days", "40", "--out", str(tmp_path / "long"))
+    assert (said.code, said.err) == (0, "")
+    assert re.search(r"40 days \(2026-01-05 … 2026-02-13\): .* orders 5,\d{3}, ", words(said.out))
+
+
 def test_run_without_a_delivery_says_how_to_get_one(dw: Dw, new_home: Path) -> None:
     fails(dw("run"), f"no delivery in {new_home / 'inbox'}; `dw generate` makes one")
     fails(dw("run", "--source", "online-retail"), "`dw run --source online-retail --path FILE` maps one")
