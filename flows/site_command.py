@@ -8,6 +8,7 @@ import webbrowser
 from pathlib import Path
 
 from flows import show
+from tasks.notebook_run import is_installed
 from tasks.site.make import make
 from tasks.site.render import plural
 from tasks.sources import settings_for
@@ -22,5 +23,7 @@ def site(source: str, out: Path | None, *, open_: bool) -> None:
     pages = plural(sum(name.endswith(".html") for name in site.files), "page")
     changed = f"{plural(site.changed, 'file')} new or changed"
     show.console.print(f"{pages}, {changed}, {seconds:.1f} s: {made.where}", soft_wrap=True)
+    if not is_installed():
+        show.console.print("[bold]Notebooks[/]   left out; `make notebooks` installs what runs them")
     if open_ and not (site.index.exists() and webbrowser.open(site.index.as_uri())):
         sys.stderr.write(f"dw site: there is no browser here; open {made.where}\n")

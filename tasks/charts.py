@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
+FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 # What stands back, so that something else can be seen; readable on light and on dark.
 MUTED = "#8a94a0"
 
@@ -92,7 +92,8 @@ def vega_config(dark: bool = False) -> dict[str, Any]:
             "category": list(ink.categories),
             "ordinal": list(ink.ramp[1:]),
             "ramp": list(ink.ramp),
-            "heatmap": list(ink.ramp),
+            # Labels in cells are dark on light and light on dark, on either page.
+            "heatmap": list(_LIGHT.ramp),
             "diverging": list(ink.diverging),
         },
         "mark": {"color": ink.categories[0]},

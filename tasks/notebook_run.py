@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contracts.registry import REPOSITORY
 from tasks.settings import Settings
 from tasks.sources import DEFAULT
 
@@ -55,7 +56,7 @@ def kernel(settings: Settings) -> Iterator[Callable[[Path], NotebookNode]]:
         # A socket among this machine's files: no port is taken, and nobody else listens.
         manager.transport, manager.connection_file = "ipc", str(Path(folder) / "kernel.json")
         run_sync(manager.start_kernel)(
-            env={**os.environ, **environment(settings), "IPYTHONDIR": folder}, cwd=str(settings.repository)
+            env={**os.environ, **environment(settings), "IPYTHONDIR": folder}, cwd=str(REPOSITORY)
         )
         try:
             yield partial(_run, client)

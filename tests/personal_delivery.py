@@ -77,7 +77,7 @@ BLOCKING = {
 
 
 def stricter_repository(root: Path) -> Path:
-    for folder in ("contracts", "sql"):
+    for folder in ("contracts", "sql", "notebooks"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for name in STRICTER.keys() | BLOCKING.keys():
         table = TableId.parse(name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tasks.site import catalog, lineage_pages, quality_pages, run_pages, search
+from tasks.site import catalog, lineage_pages, notebook_pages, quality_pages, run_pages, search
 from tasks.site.facts import SiteFacts
 from tasks.site.page import CATALOG, DATA_DOCS, DOCS_INDEX, File, Page, audit_path
 from tasks.site.render import ASSETS, BY_HASH, NAV, Renderer
@@ -24,6 +24,7 @@ FAMILIES: tuple[Family, ...] = (
     lineage_pages.pages,
     quality_pages.pages,
     run_pages.pages,
+    notebook_pages.pages,
 )
 # Names what a build wrote: what else lies in the folder is not ours to remove.
 MANIFEST = "site.json"

@@ -75,3 +75,9 @@ def test_the_browser_is_asked_to_show_it(
     assert said.code == 0
     assert asked == [index.as_uri()]
     assert said.err == ("" if there_is_one else f"dw site: there is no browser here; open {index}\n")
+
+
+def test_notebooks_that_were_left_out_are_told(dw: Dw, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "left out" not in dw("site").out
+    monkeypatch.setattr("flows.site_command.is_installed", lambda: False)
+    assert "left out; `make notebooks` installs" in dw("site").out

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_shop import Shop, query
+from small_shop import query
 
 from contracts.registry import REPOSITORY, Registry
 from sql import portable
@@ -93,10 +92,13 @@ def test_a_star_names_every_personal_column() -> None:
 
 
 @pytest.fixture(scope="module")
-def ran(shop: Shop) -> Iterator[dict[str, list[dict[str, Any]]]]:
-    """The code cells of each notebook, run."""
-    with kernel(Settings(home=shop.home)) as run:
-        yield {path.stem: [cell for cell in run(path)["cells"] if cell["cell_type"] == "code"] for path in FOUND}
+def ran(site_home: Path) -> dict[str, list[dict[str, Any]]]:
+    """The code cells of each notebook, as they were run for the site."""
+    kept = {path.stem: json.loads(path.read_text()) for path in (site_home / "cache" / "notebooks").glob("*.json")}
+    assert kept.keys() == set(NAMES)
+    return {
+        name: [cell for cell in kept[name]["notebook"]["cells"] if cell["cell_type"] == "code"] for name in sorted(kept)
+    }
 
 
 def outputs(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,11 +138,11 @@ def test_every_chart_has_a_title_and_rows(ran: dict[str, Any], name: str) -> Non
 
 
 @needed
-def test_figures_in_words_are_those_of_the_warehouse(ran: dict[str, Any], shop: Shop) -> None:
-    (exact,) = query(shop.home, "SELECT SUM(net_reporting_amount) AS s FROM core.fact_sales WHERE is_revenue")["s"]
+def test_figures_in_words_are_those_of_the_warehouse(ran: dict[str, Any], site_home: Path) -> None:
+    (exact,) = query(site_home, "SELECT SUM(net_reporting_amount) AS s FROM core.fact_sales WHERE is_revenue")["s"]
     assert f"All five places say **INR {exact:,.2f}**." in words(ran["01_explore_the_star"])
     said = " ".join(words(ran["06_data_quality"]))
-    aside = query(shop.home, "SELECT SUM(quarantined_rows)::INT AS n FROM audit.load_ledger")["n"][0]
+    aside = query(site_home, "SELECT SUM(quarantined_rows)::INT AS n FROM audit.load_ledger")["n"][0]
     assert "Every row is accounted for" in said
     assert f"{aside:,} are quarantined" in said
 
@@ -163,10 +165,10 @@ def written(folder: Path, *cells: str) -> Path:
 
 
 @needed
-def test_a_cell_that_fails_is_named_and_leaves_no_name_to_the_next_notebook(shop: Shop, tmp_path: Path) -> None:
+def test_a_cell_that_fails_is_named_and_leaves_no_name_to_the_next_notebook(site_home: Path, tmp_path: Path) -> None:
     asks = "from tasks.notebook import ask\n"
     personal = written(tmp_path, "left = 1", asks + "ask('SELECT email FROM core.dim_customer')")
-    with kernel(Settings(home=shop.home)) as run:
+    with kernel(Settings(home=site_home)) as run:
         with pytest.raises(NotebookError, match=r"a\.ipynb, cell 2: PersonalData: .*core\.dim_customer\.email"):
             run(personal)
         with pytest.raises(NotebookError, match=r"a\.ipynb, cell 1: NameError: .*left"):

@@ -29,6 +29,7 @@ from expectations.masking import masked
 from expectations.rules import Rule
 from flows.cli import app
 from sql.lineage import Lineage
+from tasks.notebook_run import is_installed
 
 # Where personal data belong, and what is therefore not searched. Everything else below the home folder is.
 DATA_ZONES = {
@@ -195,6 +196,11 @@ def test_no_command_that_reads_shows_a_personal_value(done: Done, dw: Dw) -> Non
     assert "***" in said["validate --json customers.csv.gz"].out
     assert {line: one.err for line, one in said.items() if one.code not in (0, 1)} == {}
     assert leaks({line: one.out + one.err for line, one in said.items()}) == {}
+    if is_installed():
+        shown = {name: text for name, text in written(done.home).items() if "/notebooks/" in name}
+        assert {"site/notebooks/03_customers_cohorts_rfm.html", "cache/notebooks/06_data_quality.json"} <= shown.keys()
+        assert [name for name, text in shown.items() if "This notebook failed" in text] == []
+        assert leaks(shown) == {}
 
 
 @pytest.mark.usefixtures("at_home")
