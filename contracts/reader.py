@@ -40,7 +40,7 @@ from contracts.types import ColumnType
 T = TypeVar("T")
 
 # Custom properties that this house knows, and the shape of each: any other one is an error.
-_TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
+TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "load": TypeAdapter(Load),
     "delivery": TypeAdapter(Delivery),
     "controlTotals": TypeAdapter(ControlTotals),
@@ -52,7 +52,7 @@ _TABLE_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "verdict": TypeAdapter(Verdict),
     "measures": TypeAdapter(tuple[Measure, ...]),
 }
-_COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
+COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "mask": TypeAdapter(Mask),
     "encode": TypeAdapter(str),
     "source": TypeAdapter(str),
@@ -63,8 +63,8 @@ _COLUMN_PROPERTIES: dict[str, TypeAdapter[Any]] = {
     "since": TypeAdapter(Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]),
     "rules": TypeAdapter(dict[str, RuleOverride]),
 }
-_SLA_UNITS = {"d": "days", "day": "days", "days": "days", "h": "hours", "hour": "hours", "hours": "hours"}
-_RELATIONSHIP_PROPERTIES: dict[str, TypeAdapter[Any]] = {"rule": TypeAdapter(RuleOverride)}
+SLA_UNITS = {"d": "days", "day": "days", "days": "days", "h": "hours", "hour": "hours", "hours": "hours"}
+RELATIONSHIP_PROPERTIES: dict[str, TypeAdapter[Any]] = {"rule": TypeAdapter(RuleOverride)}
 
 
 def read_contract(path: Path, *, file: str | None = None, validate: bool = True) -> Contract:
@@ -90,6 +90,26 @@ def _validator() -> Any:
 
     schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
     return jsonschema.validators.validator_for(schema)(schema)
+
+
+def schema_errors(data: Any) -> list[tuple[Key, str]]:
+    """What the standard's JSON schema says of plain data: where and what, unknown keys last (other faults cause some).
+
+    An object in which anything is wrong has "unevaluated" keys for the schema too.
+    """
+    from jsonschema.exceptions import best_match
+
+    faults: list[tuple[Key, str]] = []
+    unknown: list[tuple[Key, str]] = []
+    for error in _validator().iter_errors(data):
+        leaf = best_match([error]) or error
+        at: Key = tuple(leaf.absolute_path)
+        keys = re.findall(r"'([^']*)'", leaf.message)
+        if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):
+            unknown += [((*at, key), f"unknown key {key!r}") for key in keys]
+        else:
+            faults.append((at, leaf.message))
+    return faults + unknown
 
 
 def _schema_faults(document: Document) -> Iterable[str]:
@@ -144,7 +164,7 @@ class _Reader:
         properties = body.get("properties") or []
         if not properties:
             fault(at, "the table has no columns")
-        custom = self._custom(body, at, _TABLE_PROPERTIES)
+        custom = self._custom(body, at, TABLE_PROPERTIES)
         columns = tuple(self._column(p, (*at, "properties", i)) for i, p in enumerate(properties))
         references = tuple(self._references(body, properties, at))
         quality = tuple(self._quality(body, properties, at))
@@ -189,7 +209,7 @@ class _Reader:
         return contract
 
     def _column(self, body: dict[str, Any], at: Key) -> Column:
-        custom = self._custom(body, at, _COLUMN_PROPERTIES)
+        custom = self._custom(body, at, COLUMN_PROPERTIES)
         type_ = self._try((*at, "physicalType"), lambda: ColumnType.parse(body.get("physicalType", "")))
         logical = body.get("logicalType", type_.logical if type_ else "string")
         if type_ is None:
@@ -233,7 +253,7 @@ class _Reader:
                 yield self._reference([column["name"]], relation, (*at, "properties", i, "relationships", j))
 
     def _reference(self, from_: list[str], relation: dict[str, Any], at: Key) -> Reference:
-        custom = self._custom(relation, at, _RELATIONSHIP_PROPERTIES)
+        custom = self._custom(relation, at, RELATIONSHIP_PROPERTIES)
         targets = [to.rpartition(".") for to in _texts(relation["to"])]
         tables = {table for table, _, _ in targets}
         if len(tables) != 1 or len(targets) != len(from_):
@@ -289,7 +309,7 @@ class _Reader:
             if sla["property"] not in ("latency", "ly"):
                 continue
             at: Key = ("slaProperties", i)
-            unit = _SLA_UNITS.get(str(sla.get("unit")))
+            unit = SLA_UNITS.get(str(sla.get("unit")))
             if unit is None or not isinstance(sla["value"], int | float) or sla["value"] < 0:
                 self._fault(
                     at, f"a latency is a number of d (days) or h (hours), not {sla['value']!r} {sla.get('unit')}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+_LONGEST_LINE = 110
 _IN_ONE_LINE = ({"property", "value"}, {"value"}, {"value", "description"})
 
 
@@ -17,7 +18,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _mapping(dumper: yaml.SafeDumper, value: dict[str, Any]) -> yaml.Node:
-    flow = value.keys() in _IN_ONE_LINE
+    flow = value.keys() in _IN_ONE_LINE and len(str(value)) <= _LONGEST_LINE
     return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=flow)
 
 

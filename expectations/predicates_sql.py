@@ -151,6 +151,23 @@ def broken_sql(rule: Rule) -> str:
     raise Unsupported(f"{rule.id}: a {rule.kind} rule is not a condition over one row")
 
 
+def query_of(rule: Rule) -> tuple[str, dict[str, Any]]:
+    """A rule about one table as ODCS's `type: sql` has it: a query over ${table}, and what its number must be."""
+    table = "${table}"
+    if rule.kind == "unique":
+        return f"SELECT COUNT(*) FROM (SELECT 1 AS twice FROM {table} {_duplicated(rule)}) AS d", {"mustBe": 0}
+    if rule.kind == "aggregate":
+        low, high = rule.args.get("min"), rule.args.get("max")
+        bounds: dict[str, Any] = {"mustBeGreaterOrEqualTo": low} if high is None else {"mustBeLessOrEqualTo": high}
+        both = low is not None and high is not None
+        return f"SELECT {_aggregate(rule)} FROM {table}", {"mustBeBetween": [low, high]} if both else bounds
+    broken = f"COUNT(CASE WHEN {broken_sql(rule)} THEN 1 END)"
+    if rule.mostly < 1:
+        share = f"CAST({broken} AS DOUBLE PRECISION) / NULLIF({_evaluated(rule)}, 0)"
+        return f"SELECT {share} FROM {table}", {"mustBeLessOrEqualTo": round(1 - rule.mostly, 12)}
+    return f"SELECT {broken} FROM {table}", {"mustBe": 0}
+
+
 def _read(rule: Rule, column: str, table: str = "") -> str:
     """A column as the rule sees it: blank text of a raw table, whose columns are all text, is NULL."""
     name = f"{table}{_name(column)}"

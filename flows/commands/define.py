@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,6 +36,13 @@ class Part(StrEnum):
     ddl = "ddl"
     merge = "merge"
     view = "view"
+
+
+class Written(StrEnum):
+    """How a contract is written."""
+
+    yaml = "yaml"
+    json = "json"
 
 
 class FailOn(StrEnum):
@@ -156,6 +164,45 @@ def import_(
 
     if not import_command.import_data(source, to, warehouse):
         raise typer.Exit(1)
+
+
+contract = define.group("contract", "Contracts as others write and read them: plain ODCS.")
+
+
+@contract.command("dw contract export core.fact_sales --to out/fact_sales.odcs.yaml", name="export")
+def contract_export(
+    tables: Annotated[list[str], typer.Argument(metavar=f"{TABLE} …", help="for example core.fact_sales")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="a file, or a folder for several tables; default: print")
+    ] = None,
+    form: Annotated[Written, typer.Option("--format", help="yaml or json")] = Written.yaml,
+) -> None:
+    """Write contracts as plain ODCS: each rule as SQL that other tools run, no default left unsaid.
+
+    `dw contract import` makes equal contracts of them again.
+    """
+    from flows import contract_command
+
+    contract_command.export(tables, to, form.value)
+
+
+@contract.command("dw contract import orders.odcs.yaml --to core", name="import")
+def contract_import(
+    file: Annotated[Path, typer.Argument(help="an ODCS v3 document", exists=True, dir_okay=False, readable=True)],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="LAYER[.NAME]", help="default: the table that its id names, where that is one of ours"
+        ),
+    ] = None,
+) -> None:
+    """Make contracts of a foreign ODCS document, one a table, and say what is not understood.
+
+    What says nothing here is kept in the contract under `setAside`. Nothing is written over.
+    """
+    from flows import contract_command
+
+    contract_command.import_(file, to)
 
 
 @define.command("dw diff main --merge-base")

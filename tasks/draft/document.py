@@ -73,7 +73,7 @@ def text_of(draft: Draft) -> str:
         out += [f"      # {line}\n" for line in _comments(column, draft)]
         out.append(yaml_text([_column(column, draft)], 6))
     if draft.table.layer == "clean":
-        hashed, *others = _SHARED
+        hashed, *others = SHARED
         keyed = {} if draft.key else {"primaryKey": True, "primaryKeyPosition": 1}
         out += [yaml_text([column], 6) for column in ({**hashed, **keyed}, *others)]
     return "".join(out)
@@ -159,7 +159,7 @@ def _shared(name: str, kind: str, description: str, **more: Any) -> dict[str, An
 
 
 # Last in each clean contract (docs/architecture.md).
-_SHARED: Sequence[dict[str, Any]] = (
+SHARED: Sequence[dict[str, Any]] = (
     _shared("row_hash", "varchar(32)", "MD5 of the business columns; two rows with the same hash say the same."),
     _shared("delivery_date", "date", "Delivery day of the file in which this row arrived."),
     _shared("batch_id", "varchar(32)", "Batch that brought this row; joins to audit.load_ledger."),

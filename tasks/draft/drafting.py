@@ -72,12 +72,12 @@ def from_table(warehouse: Warehouse, name: str, table: TableId) -> Drafted:
     return Drafted(draft, contract, text, len(rules), broken, "the declared columns and types")
 
 
-def read(text: str, table: TableId) -> Contract:
-    """The contract that a text makes, validated against the standard; raises ContractError."""
+def read(text: str, table: TableId, *, validate: bool = True) -> Contract:
+    """The contract that a text makes, validated against the standard unless that was done; raises ContractError."""
     with tempfile.TemporaryDirectory(prefix="draft-") as folder:
         path = Path(folder) / "draft.yaml"
         path.write_text(text, encoding="utf-8")
-        return read_contract(path, file=str(table.contract_file))
+        return read_contract(path, file=str(table.contract_file), validate=validate)
 
 
 def write(root: Path, table: TableId, text: str) -> Path:

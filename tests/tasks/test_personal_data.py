@@ -90,6 +90,8 @@ NOT_SEARCHED = {
     "lineage": "follows contracts and SQL, and reads no data",
     "impact": "the same",
     "diff": "compares contracts and SQL, and reads no data",
+    "contract export": "writes contracts, and reads no data",
+    "contract import": "writes contracts, and reads no data",
     "import": "tells counts and names of columns; its own tests look for values of columns that it takes for personal",
     "deploy": "registers files of the repository with Prefect",
     "ui": "shows what Prefect's database holds, which is searched as a file",
