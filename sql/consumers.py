@@ -138,13 +138,12 @@ def _strings(code: str, where: str) -> Iterator[Query]:
         tree = ast.parse(code)
     except SyntaxError as error:
         raise SqlError([f"{where}:{error.lineno or 1}: not Python: {error.msg}"]) from error
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
             if is_query(text):
                 raise SqlError([f"{where}:{node.lineno}: SQL is a plain string with binds (:name), here an f-string"])
-        elif isinstance(node, ast.Constant) and id(node) not in parts and is_query(str(node.value)):
+        elif isinstance(node, ast.Constant) and is_query(str(node.value)):
             yield _query(str(node.value), where)
 
 

@@ -118,6 +118,13 @@ def test_a_notebook_that_names_what_is_not_there_is_told(tmp_path: Path, cell: s
     assert sound_consumers(GRAPH, CONTRACTS, read, unread=[*read[0].queries[0].scans]) == ((), [])
 
 
+def test_a_name_that_two_queries_give_is_made_from_what_both_name(tmp_path: Path) -> None:
+    notebook(tmp_path, 'ask("SELECT net AS x FROM mart.sales")', 'ask("SELECT day AS x FROM mart.sales")')
+    lineage = Lineage(GRAPH, CONTRACTS, read_notebooks(tmp_path))
+    made = lineage.sources(ConsumerId("notebook", "01_sales"), "x")
+    assert {str(column) for column in made} == {"mart.sales.net", "mart.sales.day"}
+
+
 def test_lineage_reaches_notebooks_through_views_and_checks(tmp_path: Path) -> None:
     notebook(tmp_path, 'ask("SELECT SUM(revenue) AS total FROM bi.revenue WHERE day > :day")')
     text = (

@@ -147,6 +147,10 @@ def test_what_decides_rows_is_told_apart_from_what_makes_values(lineage: Lineage
         "clean.orders.sku",
         "core.dim_sku.sku",
     }
+    # Of a history: which change opens a version, and of which key.
+    assert names(lineage.deciding(T("core.dim_sku"))) == {
+        f"clean.products.{name}" for name in ("sku", "updated_at", "seq", "name")
+    }
     state = ColumnId(T("clean.orders"), "state")
     assert lineage.decided_by(state) == {T("core.fact_sales")}
     assert names(lineage.made_from(state)) == {"core.fact_sales.name"}

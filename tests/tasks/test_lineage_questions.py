@@ -200,6 +200,22 @@ def test_a_column_that_is_named_for_nothing_fails_its_reader_and_changes_nothing
     ]
 
 
+def test_a_table_that_is_counted_without_naming_a_column_fails_its_reader_when_it_goes(tmp_path: Path) -> None:
+    tree = (
+        Tree()
+        .with_contract("clean.orders", "order_id varchar(8) key")
+        .with_contract("core.fact", "orders bigint", tags=["internal"])
+        .with_select("core.fact", "SELECT COUNT(*) AS orders FROM clean.orders")
+    )
+    root = tree.write(tmp_path / "tree")
+    registry = Registry.read(root)
+    world = read_lineage(root, registry, Graph.read(root, registry)), registry
+    assert [(str(h.node), h.breaks, h.is_of_rows) for h in hits(world, "clean.orders")[1:]] == [
+        ("core.fact", True, True)
+    ]
+    assert hits(world, "clean.orders.order_id")[1:] == []
+
+
 def test_a_load_names_the_column_by_which_it_finds_what_changed(tmp_path: Path) -> None:
     load = {"strategy": "upsert", "increment": {"key": "order_id", "from": {"clean.orders": "order_id"}}}
     tree = (
