@@ -23,7 +23,7 @@ from expectations import own  # noqa: F401 -- importing it registers our expecta
 from expectations.audits import stored
 
 # Changes with what is cut from a page: bodies that were rendered by another one are rendered anew.
-_EDITION = "1"
+_EDITION = "2"
 _OUTSIDE = re.compile(
     r"<script\b.*?</script>|<style\b.*?</style>|<img\b[^>]*>|<footer\b.*?</footer>"
     r'|<nav class="navbar navbar-expand.*?</nav>\s*</div>\s*</nav>|<link\b[^>]*>|<!--.*?-->'
@@ -34,6 +34,9 @@ _LINKS = re.compile(r'<a href="[^"#]*"[^>]*>(.*?)</a>', re.DOTALL)
 _BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
 _NOISE = re.compile(r'\s(?:style|data-toggle|data-\w+|role|aria-\w+)="[^"]*"|\sid="[^"]*-cell-[^"]*"')
 _PLAIN = re.compile(r"<span\s*>([^<]*)</span>")
+# Below the title of the page.
+_HEADINGS = {"4": "2", "5": "2", "6": "3"}
+_HEADING = re.compile(r"(</?h)([456])")
 _BLANK = re.compile(r"\s*\n\s*")
 
 
@@ -81,4 +84,5 @@ def _rendered(result: bytes) -> str:
     page = view.render(renderer.render(expectationSuiteValidationResultSchema.loads(result.decode())))
     (body,) = _BODY.findall(page)
     body = _LINKS.sub(r"\1", _OUTSIDE.sub("", body))
+    body = _HEADING.sub(lambda found: found[1] + _HEADINGS[found[2]], body)
     return _BLANK.sub("\n", _PLAIN.sub(r"\1", _PLAIN.sub(r"\1", _NOISE.sub("", body)))).strip() + "\n"

@@ -101,6 +101,15 @@ def test_every_chart_says_what_is_seen_and_has_its_figures_in_the_page(tab: Page
             assert tab.locator(f"#{figure.get_attribute('data-table')} tbody tr").count() > 50
 
 
+@pytest.mark.parametrize("path", SEEN)
+def test_nothing_keeps_people_from_reading_it(tab: Page, site: Path, path: str) -> None:
+    """By axe-core: names, roles, landmarks, contrast."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    drawn(tab, site, path)
+    found = axe.Axe().run(tab, options={"preload": False}).response
+    assert [(f["id"], [n["html"][:160] for n in f["nodes"][:3]]) for f in found["violations"]] == []
+
+
 def test_a_theme_that_changes_is_followed(tab: Page, site: Path) -> None:
     drawn(tab, site, "quality/index.html")
     tab.emulate_media(color_scheme="dark")

@@ -38,6 +38,7 @@ async function draw(figure) {
   const bad = getComputedStyle(document.documentElement).getPropertyValue("--bad").trim();
   for (const param of spec.params ?? []) if (param.name === "statusBad") param.value = bad;
   const plot = figure.querySelector(".plot");
+  const look = theme[dark.matches ? "dark" : "light"];
   // What Vega tells a screen reader; its own words are "Vega visualization".
   spec.description ??= plot.getAttribute("aria-label");
   await vegaEmbed(plot, spec, {
@@ -45,7 +46,7 @@ async function draw(figure) {
     renderer: "svg",
     tooltip: { theme: dark.matches ? "dark" : "light" },
     // The plot is one picture with one label; its marks need none of their own.
-    config: { ...theme[dark.matches ? "dark" : "light"], aria: false },
+    config: { ...look, mark: { ...look.mark, aria: false } },
   });
   figure.dataset.drawn = dark.matches ? "dark" : "light";
 }
