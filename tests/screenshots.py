@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -39,6 +40,7 @@ SHOWN_HOME = "/home/ada/shop"
 SITE = {
     "site_catalog": "index.html",
     "site_table": "tables/mart.finance_daily_revenue.html",
+    "site_lineage": "lineage/mart.finance_daily_revenue.html",
 }
 DATA_DOCS = {"data_docs": "index.html", "data_docs_table": "clean.orders.lake.html"}
 
@@ -68,13 +70,23 @@ def main() -> None:
 
 
 def dw(home: Path, *arguments: str) -> str:
-    """What a command prints, in colour."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("DW_", "PREFECT_"))}
-    environment |= {"DW_HOME": str(home), "FORCE_COLOR": "1", "TTY_INTERACTIVE": "0", "COLUMNS": "130"}
+    """What a command prints on a terminal, in colour; SystemExit where it fails."""
+    dropped = ("DW_", "PREFECT_", "NO_COLOR", "CI")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
+    environment |= {"DW_HOME": str(home), "TERM": "xterm-256color", "COLUMNS": "130"}
+    ours, its = pty.openpty()
     command = [sys.executable, "-m", "flows.cli", *arguments]
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=its, stderr=subprocess.DEVNULL)
+    os.close(its)
+    said = b""
+    # Linux ends what a terminal says with an error.
+    with suppress(OSError):
+        while part := os.read(ours, 65536):
+            said += part
+    os.close(ours)
+    if process.wait():
+        raise SystemExit(f"dw {' '.join(arguments)} failed: {said.decode()[-500:]}")
+    return said.decode().replace("\r\n", "\n")
 
 
 def all_pictures(home: Path, said: str, address: str) -> dict[str, Callable[[Page], bytes]]:
@@ -130,9 +142,11 @@ def pages(home: Path) -> Iterator[str]:
         text=True,
     )
     assert process.stdout is not None
-    yield re.findall(r"http://\S+", process.stdout.readline())[0]
-    process.send_signal(signal.SIGINT)
-    process.communicate()
+    try:
+        yield re.findall(r"http://\S+", process.stdout.readline())[0]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate()
 
 
 def of_prefect(tab: Page, address: str, look: Look, home: Path) -> bytes:
