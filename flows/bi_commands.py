@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from contracts.registry import Registry
 from flows import show
+from flows.screen import print_json
 from sql import access
 from sql.semantic import semantic_model
 from sql.views import View, view_meaning, views
@@ -25,8 +25,7 @@ def list_views(*, as_json: bool) -> None:
     """Every view, what it shows, and what is measured in it."""
     shown = views(Registry.read(Settings().repository))
     if as_json:
-        body = [_body(view) for view in shown]
-        sys.stdout.write(json.dumps(body, indent=2, ensure_ascii=False, default=str) + "\n")
+        print_json([_body(view) for view in shown])
         return
     table = Table(title="Views for BI", title_justify="left")
     for name in ("view", "of", "what a row is", "measures"):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 import sqlglot
 from rich.box import SIMPLE
 from rich.markup import escape
+from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
 from contracts.counted import counted
 from contracts.ids import TableId
-from contracts.model import Contract
+from contracts.model import Column, Contract
 from contracts.registry import Registry
 from contracts.source import ContractError
 from expectations.rules import rules_of
@@ -30,6 +31,9 @@ from tasks.scaffold import unfilled
 from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.warehouse import Warehouse, WarehouseError
+
+# Tables of long names are lists where the terminal is narrower.
+_WIDE = 110
 
 
 def check(*, write: bool, as_json: bool) -> bool:
@@ -200,24 +204,45 @@ def explain(name: str, *, as_json: bool) -> None:
         console.print(f"[bold]Reads[/]    {_list(graph.upstream(contract.table))}")
     console.print(f"[bold]Read by[/]  {_list(graph.downstream(contract.table))}")
     console.print(f"[bold]Files[/]    {contract.file}{f', {contract.table.sql_file}' if made else ''}")
+    sources = _sources(graph, registry, contract) if made else {}
+    if console.width < _WIDE:
+        _print_narrow(contract, sources)
+        return
     columns = Table(box=SIMPLE)
     for name in ("column", "type", ""):
         columns.add_column(name, no_wrap=name != "")
     for name in ("meaning", *(["made of"] if made else [])):
         columns.add_column(name, overflow="fold")
-    sources = _sources(graph, registry, contract) if made else {}
     for column in contract.columns:
-        marks = [
-            m for m, on in (("key", column.key_position), ("required", column.required), ("PII", column.mask)) if on
-        ]
         made_of = ["\n".join(sources.get(column.name, []))] if made else []
-        columns.add_row(column.name, str(column.type), " ".join(marks), escape(column.description), *made_of)
+        columns.add_row(column.name, str(column.type), _marks(column), escape(column.description), *made_of)
     console.print(columns)
     rules = Table("rule", "verdict", "dimension", "what is checked", box=SIMPLE)
     for rule in rules_of(contract):
         label = rule.id.removeprefix(f"{contract.table}.")
         rules.add_row(label, rule.verdict, rule.dimension, escape(rule.description))
     console.print(rules)
+
+
+def _marks(column: Column) -> str:
+    marks = (("key", column.key_position), ("required", column.required), ("PII", column.mask))
+    return " ".join(mark for mark, on in marks if on)
+
+
+def _print_narrow(contract: Contract, sources: Mapping[str, Sequence[str]]) -> None:
+    """Columns and rules one below the other, where a terminal is too narrow for their tables."""
+    for column in contract.columns:
+        console.print(f"\n[bold]{column.name}[/]  {column.type}  [dim]{_marks(column)}[/]")
+        made_of = ", ".join(sources.get(column.name, ()))
+        for text in (column.description, made_of and f"made of {made_of}"):
+            if text:
+                console.print(Padding(escape(text), (0, 0, 0, 2)))
+    console.print("\n[bold]Rules[/]")
+    for rule in rules_of(contract):
+        console.print(
+            f"[bold]{rule.id.removeprefix(f'{contract.table}.')}[/]  [dim]{rule.verdict}, {rule.dimension}[/]"
+        )
+        console.print(Padding(escape(rule.description), (0, 0, 0, 2)))
 
 
 def _story(registry: Registry, graph: Graph, contract: Contract) -> dict[str, object]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+import typer
 from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
@@ -16,7 +15,7 @@ from rich.tree import Tree
 from contracts.ids import ColumnId
 from contracts.registry import Registry
 from expectations.rules import rules_of
-from flows.show import console
+from flows.screen import console, print_json
 from sql.graph import Graph
 from sql.lineage import Lineage
 from tasks.lineage import Hit, Place, Step, find, impact, read_lineage, walk
@@ -29,14 +28,14 @@ _TOLD = {
 
 
 def lineage(name: str, depth: int | None, *, up: bool, down: bool, as_json: bool) -> None:
-    """Print the way up and down from a table or column; ValueError where there is none of that name."""
+    """Print the way up and down from a table or column; BadParameter where there is none of that name."""
     _, found = _open()
-    start = find(found, name)
+    start = _named(found, name)
     ways = [
         (way, walk(found, start, down=way == "down", depth=depth)) for way, on in (("up", up), ("down", down)) if on
     ]
     if as_json:
-        _print_json({"name": str(start)} | {way: [_step_json(step) for step in steps] for way, steps in ways})
+        print_json({"name": str(start)} | {way: [_step_json(step) for step in steps] for way, steps in ways})
         return
     for way, steps in ways:
         console.print(_tree(start, steps, "is made from" if way == "up" else "goes into"))
@@ -70,13 +69,13 @@ def _tree(start: Place, steps: Iterable[Step], word: str) -> Tree:
 
 
 def impact_of(name: str, *, as_json: bool) -> None:
-    """Print what breaks or changes with a table or column; ValueError where there is none of that name."""
+    """Print what breaks or changes with a table or column; BadParameter where there is none of that name."""
     registry, found = _open()
     rules = {contract.table: rules_of(contract) for contract in registry.values()}
-    place = find(found, name)
+    place = _named(found, name)
     own, *hits = impact(found, registry, rules, place)
     if as_json:
-        _print_json({"name": str(place), "rules": list(own.rules), "hits": [_hit_json(hit) for hit in hits]})
+        print_json({"name": str(place), "rules": list(own.rules), "hits": [_hit_json(hit) for hit in hits]})
         return
     breaking = sum(hit.breaks for hit in hits)
     console.print(
@@ -133,5 +132,9 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _print_json(body: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+def _named(found: Lineage, name: str) -> Place:
+    """The place of a name; BadParameter names those that come near."""
+    try:
+        return find(found, name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

@@ -17,7 +17,7 @@ from contracts.counted import counted
 from contracts.ids import TableId
 from contracts.registry import Registry
 from flows import names, show
-from flows.screen import console, only_json, print_json, steps
+from flows.screen import console, only_json, print_json, working
 from sql.graph import Graph
 from tasks import quarantine
 from tasks import redrive as redriving
@@ -29,6 +29,9 @@ from tasks.settings import Settings
 from tasks.sources import settings_for
 from tasks.warehouse import Warehouse, open_warehouse, require_warehouse
 from tasks.workspace import Workspace
+
+# Tables of long names are lists where the terminal is narrower.
+_WIDE = 110
 
 
 def list_open(source: str, table: str | None, rule: str | None, batch: str | None, *, as_json: bool) -> None:
@@ -137,7 +140,9 @@ def redrive(source: str, table: str | None, rule: str | None, batch: str | None,
     with only_json(as_json), _writing(source, "redrive") as space:
         selection = _selection(space.registry, space.warehouse, table, rule, batch)
         # Each batch is cleaned and loaded, and every table built once.
-        with steps(2 * len(selection.batches(space.warehouse)) + len(space.graph.tables)) as space.on_step:
+        total = 2 * len(selection.batches(space.warehouse)) + len(space.graph.tables)
+        with working("Redriving", total) as advance:
+            space.on_step = lambda step, what: advance(f"{step} {what}")
             outcomes = redriving.redrive(space, selection)
     if as_json:
         account = show.built_account(space.report, time.perf_counter() - started)
@@ -225,6 +230,14 @@ def _outcome(each: Outcome) -> dict[str, Any]:
 def _print_open(found: Sequence[OpenBatch], rows: Sequence[dict[str, object]]) -> None:
     if not rows:
         console.print("Nothing is open.")
+        return
+    if console.width < _WIDE:
+        for each in found:
+            mine = [row for row in rows if row["batch"] == each.batch_id]
+            days = counted(int(str(mine[0]["days"])), "day")
+            console.print(f"[bold]{escape(each.label)}[/]  batch {_short(each)}, attempt {each.attempt}, {days} old")
+            for row in mine:
+                console.print(f"  {row['rows']:>6,}  {row['rule']}", markup=False)
         return
     grid = Table(box=SIMPLE)
     for name in ("file", "rule", "rows", "attempt", "since", "days"):

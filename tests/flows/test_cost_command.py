@@ -49,5 +49,5 @@ def test_sizes_are_those_of_the_local_warehouse(dw: Dw, shop: Shop, monkeypatch:
 
 def test_an_unknown_environment_is_told(dw: Dw) -> None:
     said = dw("cost", "--environment", "test")
-    assert said.code == 1
-    assert "one of dev, prod, staging" in said.err
+    assert said.code == 2
+    assert "no environment is called 'test'; there are dev, prod, staging" in said.err

@@ -172,7 +172,7 @@ def test_discard_leaves_a_record(dw: Dw, house: House) -> None:
         (["discard", "--reason", "x", "--yes"], "at least one of --table, --rule and --batch"),
         (["discard", "--table", "raw.things", "--reason", "  ", "--yes"], "say why, in a few words"),
         (["discard", "--table", "raw.things", "--yes"], "Missing option '--reason'"),
-        (["list", "--table", "raw.thing"], "unknown table 'raw.thing'; did you mean raw.things?"),
+        (["list", "--table", "raw.thing"], "no table is called 'raw.thing'; did you mean raw.things?"),
         (["show", "--rule", "clean.things.color.in_set"], f"did you mean {COLOUR}"),
         (["show", "--batch", "nosuch"], "unknown batch 'nosuch'; there are "),
     ],
@@ -189,7 +189,7 @@ def test_a_wrong_use_is_told_with_what_comes_near(dw: Dw, house: House, argument
 def test_redrive_knows_its_names_too(dw: Dw, house: House) -> None:
     said = dw("redrive", "--table", "raw.thing")
     assert said.code == 2
-    assert "unknown table 'raw.thing'; did you mean raw.things?" in words(said.err)
+    assert "no table is called 'raw.thing'; did you mean raw.things?" in words(said.err)
 
 
 @pytest.mark.parametrize("arguments", [["quarantine", "list"], ["quarantine", "show"], ["redrive"]])

@@ -67,12 +67,12 @@ def test_as_json(dw: Dw, spoilt: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--check", "sails"], "no check is called sails; there are source_"),
+        (["--check", "sale_lines"], "--check: no check is called 'sale_lines'; did you mean sales_lines?"),
         (["--from", "2026-01-06", "--to", "2026-01-05"], "--to 2026-01-05 lies before --from 2026-01-06"),
         (["--day", "2026-01-06", "--to", "2026-01-07"], "--day stands alone"),
     ],
 )
 def test_a_wrong_use_is_told(dw: Dw, at_home: Path, arguments: list[str], told: str) -> None:
     said = dw("reconcile", *arguments)
-    assert said.code == 1
-    assert said.err.startswith(f"dw: {told}")
+    assert said.code == 2
+    assert said.err.startswith(f"dw: reconcile: {told}")

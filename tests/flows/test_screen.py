@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from contracts.counted import counted
-from contracts.registry import REPOSITORY
+from contracts.ids import TableId
+from contracts.registry import REPOSITORY, Registry
 
 FILE = "order_id\n1\n"
 
@@ -75,6 +76,13 @@ def test_no_colour_and_no_bar_where_they_are_not_wanted(file: Path, quiet: dict[
     assert "\x1b" not in seen
     assert "Checking" not in seen
     assert "against raw.orders" in seen
+
+
+def test_a_tables_story_breaks_no_name_on_a_narrow_terminal() -> None:
+    seen = on_a_terminal(["explain", "core.dim_geography"], NO_COLOR="1")
+    assert max(map(len, seen.splitlines())) <= 80
+    for column in Registry.read(REPOSITORY)[TableId("core", "dim_geography")].columns:
+        assert f"{column.name}  {column.type}" in seen
 
 
 def test_the_help_fits_eighty_columns(file: Path) -> None:
