@@ -9,9 +9,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from contracts.counted import counted
 from contracts.registry import Registry
-from flows import show
-from flows.screen import print_json
+from flows.screen import console, print_json, working
 from sql import access
 from sql.semantic import semantic_model
 from sql.views import View, view_meaning, views
@@ -33,7 +33,7 @@ def list_views(*, as_json: bool) -> None:
     for view in shown:
         named = ", ".join(m.name for m in view.contract.measures)
         table.add_row(view.name, str(view.table), escape(view.contract.grain), named)
-    show.console.print(table)
+    console.print(table)
 
 
 def _body(view: View) -> dict[str, Any]:
@@ -72,6 +72,6 @@ def export(source: str, to: Path | None) -> None:
     shown = views(Registry.read(settings.repository))
     target = to or settings.home / "reports.duckdb"
     keep_out = (settings.warehouse_file, *settings.own_places)
-    with open_warehouse(settings, read_only=True) as warehouse, show.status("Copying views"):
+    with open_warehouse(settings, read_only=True) as warehouse, working("Copying views"):
         rows = bi.export(warehouse, shown, target, keep_out=keep_out)
-    show.console.print(f"{len(rows)} tables with {sum(rows.values()):,} rows: {target}", soft_wrap=True)
+    console.print(f"{counted(len(rows), 'table')} with {counted(sum(rows.values()), 'row')}: {target}", soft_wrap=True)

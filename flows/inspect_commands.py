@@ -136,8 +136,7 @@ def _statements(contract: Contract, registry: Registry, graph: Graph, part: str)
     if part == "select":
         return [graph.text(contract.table).strip()]
     if part == "view":
-        view = next((v for v in views.views(registry) if v.table == contract.table), None)
-        if view is None:
+        if (view := _view_of(registry, contract)) is None:
             raise ValueError(f"{contract.table} has no view: views show core and mart, but what is tagged internal")
         return [views.create_schema(), view.drop(), *view.create()]
     if contract.table in graph.tables:
@@ -145,6 +144,10 @@ def _statements(contract: Contract, registry: Registry, graph: Graph, part: str)
     else:
         built = [*merge.empty_stage(contract), *merge.load_stage_dedupe(contract)]
     return [s.sql for s in [*built, *merge.publish(contract, registry, graph, full=False)]]
+
+
+def _view_of(registry: Registry, contract: Contract) -> views.View | None:
+    return next((view for view in views.views(registry) if view.table == contract.table), None)
 
 
 def _print_sql(text: str) -> None:
@@ -203,6 +206,8 @@ def explain(name: str, *, as_json: bool) -> None:
     if made:
         console.print(f"[bold]Reads[/]    {_list(graph.upstream(contract.table))}")
     console.print(f"[bold]Read by[/]  {_list(graph.downstream(contract.table))}")
+    if view := _view_of(registry, contract):
+        console.print(f"[bold]In BI[/]    {view.name}: {escape(contract.business_name)}")
     console.print(f"[bold]Files[/]    {contract.file}{f', {contract.table.sql_file}' if made else ''}")
     sources = _sources(graph, registry, contract) if made else {}
     if console.width < _WIDE:
@@ -248,8 +253,10 @@ def _print_narrow(contract: Contract, sources: Mapping[str, Sequence[str]]) -> N
 def _story(registry: Registry, graph: Graph, contract: Contract) -> dict[str, object]:
     made = contract.table in graph.tables
     sources = _sources(graph, registry, contract) if made else {}
+    view = _view_of(registry, contract)
     return {
         "table": str(contract.table),
+        "view": view.name if view else None,
         "title": contract.title,
         "version": contract.version,
         "domain": contract.domain,

@@ -44,6 +44,8 @@ def test_the_views_are_listed(dw: Dw, house: House) -> None:
     assert "CREATE VIEW bi.colour AS" in shown
     assert "keeper" not in shown
     fails(dw("render", "clean.things", "--part", "view"), "clean.things has no view")
+    assert "bi.colour: colour" in dw("explain", "core.colour").out
+    assert "In BI" not in dw("explain", "clean.things").out
 
 
 def test_the_role_is_printed_for_the_environment(dw: Dw, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +68,7 @@ def test_the_semantic_layer_is_printed_for_the_environment(
 def test_a_copy_is_read_by_sqlalchemy_while_the_next_one_takes_its_place(dw: Dw, house: House, tmp_path: Path) -> None:
     """What Superset and Metabase see of it: schema, columns, types and comments, and no personal data."""
     file = tmp_path / "reports" / "shop.duckdb"
-    assert "1 tables with 2 rows" in dw("bi", "export", "--to", str(file)).out
+    assert "1 table with 2 rows" in dw("bi", "export", "--to", str(file)).out
     engine = create_engine(f"duckdb:///{file}", connect_args={"read_only": True})
     with engine.connect() as connection:
         found = inspect(connection)
