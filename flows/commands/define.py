@@ -171,7 +171,10 @@ contract = define.group("contract", "Contracts as others write and read them: pl
 
 @contract.command("dw contract export core.fact_sales --to out/fact_sales.odcs.yaml", name="export")
 def contract_export(
-    tables: Annotated[list[str], typer.Argument(metavar=f"{TABLE} …", help="for example core.fact_sales")],
+    tables: Annotated[
+        list[str],
+        typer.Argument(metavar=f"{TABLE} …", help="for example core.fact_sales", autocompletion=complete.tables()),
+    ],
     to: Annotated[
         Path | None, typer.Option("--to", help="a file, or a folder for several tables; default: print")
     ] = None,

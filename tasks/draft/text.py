@@ -211,7 +211,7 @@ def _dated(
     if reading.logical == "timestamp":
         zoned = int(seen.get("zoned") or 0)
         zone = {0: "none has a zone: review, they are taken as UTC", filled: "all have a zone"}
-        said += f"; {zone.get(zoned, f'{zoned:,} have a zone, the others are taken as UTC: review')}"
+        said += f"; {zone.get(zoned, f'{zoned:,} of them with a zone, the others are taken as UTC: review')}"
     return ColumnType(reading.logical), reading, [said]
 
 

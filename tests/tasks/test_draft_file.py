@@ -92,7 +92,7 @@ def test_the_data_keep_what_is_drafted_from_them(
         ("sold", ["02/01/2024", "03/01/2024"], "varchar(64)", "reads as %d/%m/%Y and as %m/%d/%Y"),
         ("sold", ["2024-01-05T10:00:00Z", "2024-01-05T10:00:00+02:00"], "timestamp", "all have a zone"),
         ("sold", ["2024-01-05 10:00:00", "2024-01-06 10:00:00"], "timestamp", "none has a zone: review"),
-        ("sold", ["2024-01-05T10:00:00Z", "2024-01-06 10:00:00"], "timestamp", "1 have a zone"),
+        ("sold", ["2024-01-05T10:00:00Z", "2024-01-06 10:00:00"], "timestamp", "1 of them with a zone"),
         ("paid", ["yes", "no", "yes"], "boolean", "true (2) or false"),
         ("paid", ["f", "f"], "varchar(64)", ""),
         ("paid", ["1", "0"], "integer", "whole numbers"),
