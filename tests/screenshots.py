@@ -41,6 +41,8 @@ SITE = {
     "site_catalog": "index.html",
     "site_table": "tables/mart.finance_daily_revenue.html",
     "site_lineage": "lineage/mart.finance_daily_revenue.html",
+    "site_quality": "quality/index.html",
+    "site_quality_table": "quality/clean.payments.html",
 }
 DATA_DOCS = {"data_docs": "index.html", "data_docs_table": "clean.orders.lake.html"}
 
@@ -114,6 +116,11 @@ def of_address(tab: Page, address: str, home: Path) -> bytes:
     """A page, once nothing moves any more."""
     tab.goto(address)
     tab.wait_for_load_state("networkidle")
+    # Charts are drawn where they are seen.
+    tab.wait_for_function(
+        "[...document.querySelectorAll('figure.chart')].every("
+        "it => it.dataset.drawn || it.getBoundingClientRect().top > innerHeight)"
+    )
     return shot(tab, home)
 
 

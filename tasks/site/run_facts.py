@@ -29,7 +29,6 @@ FROM (
     GROUP BY run_id
 ) AS runs
 ORDER BY at DESC, run_id
-LIMIT :runs
 """
 _BATCHES = f"""
 SELECT
@@ -104,7 +103,7 @@ class RunFacts:
 
 def read_runs(warehouse: Warehouse, settings: Settings, runs: int = RUNS) -> RunFacts | None:
     """What is known of the last `runs` runs; None where none has written anything."""
-    latest = warehouse.query(_LATEST, runs=runs)
+    latest = warehouse.query(f"{_LATEST}LIMIT {int(runs)}")
     if latest.is_empty():
         return None
     since = latest.item(-1, "at")

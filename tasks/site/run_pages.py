@@ -118,7 +118,8 @@ def _overview(found: RunFacts, runs: pl.DataFrame, months: dict[str, list[Row]])
         "runs": rows,
         "count": runs.height,
         "months": totals,
-        "charts": [_time_chart(runs), _row_chart(runs)],
+        # The bars of one day say less than the list below them.
+        "charts": [_time_chart(runs), _row_chart(runs)] if runs["at"].dt.date().n_unique() > 1 else [],
         "slowest": _slowest(found),
         "has_times": runs.get_column("seconds").count() > 0,
     }
