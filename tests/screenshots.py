@@ -109,6 +109,7 @@ def of_terminal(tab: Page, said: str, home: Path) -> bytes:
     terminal.print(account[begin:])
     # The font that Rich names would be asked of another host.
     tab.set_content(re.sub(r"@font-face\s*{.*?}", "", terminal.export_svg(title="dw run"), flags=re.DOTALL))
+    tab.add_style_tag(content="svg { width: 860px; height: auto }")
     return tab.locator("svg").first.screenshot()
 
 
