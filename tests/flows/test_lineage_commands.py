@@ -65,5 +65,5 @@ def test_check_tells_of_a_notebook_that_names_a_column_which_is_not_there(
     tree = tree.with_file("notebooks/01_x.ipynb", json.dumps({"cells": [cell]}))
     monkeypatch.setenv("DW_REPOSITORY", str(tree.write(tmp_path / "repository")))
     said = dw("check")
-    assert said.code == 2
+    assert said.code == 1
     assert "notebooks/01_x.ipynb: cell 1:1: Column 'colour' could not be resolved" in said.err

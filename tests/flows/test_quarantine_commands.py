@@ -117,7 +117,7 @@ def test_redrive_says_what_it_did_and_a_second_time_that_nothing_changed(dw: Dw,
     assert (said.code, said.err) == (0, "")
     assert "2026-01-05/things.csv: 3 rows tried, 1 loaded, 0 duplicate, 2 left (attempt 2)" in said.out
     assert f"{COLOUR}: 1 broke it, 0 do now" in said.out
-    assert "1 tables were brought up to date" in said.out
+    assert "1 table was brought up to date" in said.out
     before = house.everything()
     again = dw("redrive", "--table", "raw.things")
     assert (again.code, again.err) == (0, "")

@@ -200,7 +200,7 @@ def test_a_table_can_be_named(dw: Dw, repository: Path) -> None:
     ("arguments", "told"),
     [
         (["things.xlsx"], "no contract expects a file things.xlsx"),
-        (["--table", "raw.nothing", "things.xlsx"], "no table is called 'raw.nothing'; there are raw.things"),
+        (["--table", "raw.nothing", "things.xlsx"], "no table is called 'raw.nothing'; did you mean raw.things?"),
         (["gone.csv"], "does not exist"),
         ([], "Missing argument"),
     ],
