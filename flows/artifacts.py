@@ -19,7 +19,9 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.context import FlowRunContext
 
+from contracts.counted import counted
 from expectations.scorecard import scores
 from tasks import reconcile
 from tasks.alerts import Alert, safe
@@ -134,11 +136,11 @@ def _counted(report: RunReport) -> str:
         for name in ("delivered", "loaded", "duplicate", "quarantined")
     }
     if not report.entries:
-        came = f"No new file ({len(report.already_loaded)} are loaded already)."
+        came = f"No new file ({len(report.already_loaded):,} loaded already)."
     else:
         parts = ", ".join(f"{sums[name]:,} {name}" for name in ("loaded", "duplicate", "quarantined"))
-        came = f"{len(report.entries)} new files with {sums['delivered']:,} rows: {parts}."
-    return f"{came} {len(report.builds)} tables built."
+        came = f"{counted(len(report.entries), 'new file')} with {counted(sums['delivered'], 'row')}: {parts}."
+    return f"{came} {counted(len(report.builds), 'table')} built."
 
 
 def _item(alert: Alert) -> str:
@@ -149,6 +151,8 @@ def _item(alert: Alert) -> str:
 
 def publish(space: Workspace, where: Alert, *, is_done: bool) -> None:
     """Put the artifacts of a flow's run beside it; that they cannot be is logged and stops nothing."""
+    if FlowRunContext.get() is None:  # the flow's own function, called without Prefect
+        return
     report, source = space.report, space.settings.source
     try:
         tables = {"rows": delivered(report), "tables": built(report), "scores": scored(report)}
@@ -193,9 +197,13 @@ def progress(space: Workspace, what: str) -> Iterator[None]:
         if name in tables:
             done.add(name)
         now = time.monotonic()
-        if now - begun < _LONG or now - moved < _OFTEN:
+        if now - begun < _LONG or now - moved < _OFTEN or FlowRunContext.get() is None:
             return
-        moved, share = now, round(100 * max(len(done) - 1, 0) / len(tables), 1)
+        moved = now
+        show(round(100 * max(len(done) - 1, 0) / len(tables), 1))
+
+    def show(share: float) -> None:
+        nonlocal bar
         try:
             if bar is None:
                 bar = create_progress_artifact(share, key=f"{space.settings.source}-progress", description=what)
@@ -208,6 +216,6 @@ def progress(space: Workspace, what: str) -> Iterator[None]:
     try:
         yield
         if bar is not None:
-            update_progress_artifact(bar, 100.0)
+            show(100.0)
     finally:
         space.on_step = tell
