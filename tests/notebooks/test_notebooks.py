@@ -11,11 +11,12 @@ import pytest
 from small_shop import query
 
 from contracts.registry import REPOSITORY, Registry
-from sql import portable
+from sql import ddl, portable
 from sql.consumers import Query, read_notebooks
 from sql.dialect import parse_select
 from tasks.notebook_run import NotebookError, environment, is_installed, kernel, notebooks
 from tasks.settings import Settings
+from tasks.warehouse import open_warehouse
 
 FOUND = notebooks(REPOSITORY)
 NAMES = [path.stem for path in FOUND]
@@ -177,6 +178,17 @@ def test_a_cell_that_fails_is_named_and_leaves_no_name_to_the_next_notebook(site
             run(written(tmp_path, asks + "ask('DELETE FROM core.fact_sales')"))
         ran = run(written(tmp_path, asks + "ask('SELECT SUM(quantity) AS n FROM core.fact_sales')['n'].dtype"))
     assert ran["cells"][0]["outputs"][0]["data"]["text/plain"] == "Int64"
+
+
+@needed
+def test_a_warehouse_without_a_row_fails_no_notebook(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with open_warehouse(settings) as warehouse:
+        for statement in ddl.create_all(Registry.read(REPOSITORY).values()):
+            warehouse.execute(statement)
+    with kernel(settings) as run:
+        for path in FOUND:
+            run(path)
 
 
 def test_the_settings_of_a_source_are_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
