@@ -54,14 +54,14 @@ format: .venv/ready-test ## Format the code; take the outputs out of notebooks; 
 	$(BIN)/python -m flows.reference
 
 lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile pyproject.toml --upgrade -o requirements.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra notebooks -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile --group infra --upgrade -o requirements-infra.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile pyproject.toml --extra notebooks -c requirements-test.lock -o requirements-notebooks.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile --group lab --upgrade -o requirements-lab.lock --no-header --no-annotate --quiet
-	$(BIN)/uv pip compile --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --upgrade -o requirements.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --extra test --extra notebooks -c requirements.lock -o requirements-test.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --extra test --extra spark -c requirements-test.lock -o requirements-spark.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --extra test --extra bench -c requirements-test.lock -o requirements-bench.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 --group infra --upgrade -o requirements-infra.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --extra notebooks -c requirements-test.lock -o requirements-notebooks.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 --group lab --upgrade -o requirements-lab.lock --no-header --no-annotate --quiet
+	$(BIN)/uv pip compile --python-version 3.11 --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
 	$(BIN)/pytest -q tests/test_benchmarks.py
