@@ -29,6 +29,14 @@ class Run:
     end: Callable[[], Said]
 
 
+_STEP = re.compile(r"(start|docs): .+|(\d{4}-\d\d-\d\d: )?(clean and load|curated|glue|core|mart|score)")
+
+
+def beside_steps(err: str) -> list[str]:
+    """What stands on standard error beside the steps of a run, a line each."""
+    return [line for line in err.splitlines() if not _STEP.fullmatch(line)]
+
+
 def words(text: str) -> str:
     """Text without the frames and line breaks of tables."""
     return " ".join(re.sub(r"[│┃╭╮╰╯─━┏┓┗┛┡┩├┤┼┴┬╇╋]", " ", text).split())

@@ -187,7 +187,11 @@ def _unpacked(root: Path, commit: str) -> Iterator[Path]:
         raise RevisionError(f"{commit} cannot be read: {archive.stderr.decode(errors='replace').strip()}")
     with TemporaryDirectory(prefix="dw-diff-") as name, tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         wanted = [member for member in tar if member.isfile() and member.name.startswith(_READ)]
-        tar.extractall(name, wanted, filter="data")
+        for member in wanted:
+            file, content = Path(name) / member.name, tar.extractfile(member)
+            assert content is not None
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.read())
         yield Path(name)
 
 

@@ -47,7 +47,7 @@ FROM (
     FROM audit.quality_result AS results
     LEFT JOIN {LEDGER} AS ledger ON ledger.batch_id = results.batch_id AND ledger.run_id = results.run_id
 ) AS checked
-WHERE delivery_date >= :first AND (batch_id <> '' OR checked_at = last_checked_at)
+WHERE delivery_date >= :since AND (batch_id <> '' OR checked_at = last_checked_at)
 GROUP BY delivery_date, table_name, rule_id
 """
 _FAILED = f"""
@@ -205,8 +205,8 @@ def read_quality(warehouse: Warehouse, days: int = DAYS) -> QualityFacts | None:
     return QualityFacts(
         scores=scores,
         measures=trend.recorded(warehouse, days),
-        failed=warehouse.query(_FAILED, first=first),
-        rules=warehouse.query(_RULES, first=first),
+        failed=warehouse.query(_FAILED, since=first),
+        rules=warehouse.query(_RULES, since=first),
         audits=warehouse.query(_AUDITS),
         open=warehouse.query(_OPEN),
         loaded=warehouse.query(_LOADED),

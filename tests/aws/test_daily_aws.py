@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from cloud import as_environment, cloud_settings, cloud_tables, open_cloud
+from command_line import beside_steps
 from glue_standin import SPARK_IS_MISSING, GlueStandIn, glue_stand_in
 from local_aws import new_buckets_by_layer
 from redshift_standin import Logged, Standin
@@ -82,7 +83,7 @@ def tables(shop: Shop, ran: Ran) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]
 
 def test_the_run_ends_well_and_says_where_things_are(ran: Ran) -> None:
     assert ran.code == 0, ran.out + ran.err
-    assert ran.err == ""
+    assert beside_steps(ran.err) == []
     assert f"Redshift {ran.settings.redshift_host}/{ran.settings.redshift_database}" in ran.out
     assert [run.id for run in ran.glue.runs] == [line.split()[2] for line in ran.out.splitlines() if "Glue run" in line]
 

@@ -116,10 +116,10 @@ def test_it_only_shows_until_it_is_told_to_do_it(dw: Dw, versioned: str, put: Do
     delete("clean/a")
     said = dw("undelete", f"s3://{versioned}/clean", "--since", "2020-01-01T00:00")
     assert "clean/a" in said.out
-    assert "1 objects would come back. Nothing was done" in said.out
+    assert "1 object would come back. Nothing was done" in said.out
     assert standing(versioned) == {}
     assert (
-        "1 delete markers removed" in dw("undelete", f"s3://{versioned}/clean", "--since", "2020-01-01", "--apply").out
+        "1 delete marker removed" in dw("undelete", f"s3://{versioned}/clean", "--since", "2020-01-01", "--apply").out
     )
     assert standing(versioned) == {"clean/a": "1"}
 

@@ -54,7 +54,13 @@ def test_nothing_to_do_is_said(dw: Dw, house: House) -> None:
     for options in ((), ("--apply",)):
         said = dw("migrate", *options)
         assert (said.code, said.out, said.err) == (0, "Nothing to do: every table is as its contract has it.\n", "")
-    assert json.loads(dw("migrate", "--json").out) == {"missing": [], "changes": [], "refusals": [], "altered": []}
+    assert json.loads(dw("migrate", "--json").out) == {
+        "missing": [],
+        "changes": [],
+        "refusals": [],
+        "views": [],
+        "altered": [],
+    }
     assert house.everything() == before
 
 
@@ -135,7 +141,9 @@ def test_a_table_that_is_not_there_yet_is_shown_and_made(dw: Dw, house: House) -
     assert said.code == 3
     assert "mart.colour_list created" in words(said.out)
     assert "CREATE TABLE IF NOT EXISTS mart.colour_list (" in said.out
-    assert dw("migrate", "--apply").out == "done     mart.colour_list: created\n"
+    assert dw("migrate", "--apply").out == (
+        "done     mart.colour_list: created\ndone     bi.colour_list: view of mart.colour_list made\n"
+    )
 
 
 def test_it_waits_for_no_run_that_is_under_way(dw: Dw, house: House) -> None:

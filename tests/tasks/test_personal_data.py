@@ -215,7 +215,8 @@ def test_no_command_that_writes_shows_or_records_a_personal_value(
         assert wanted <= outputs.keys()
     found = leaks(outputs)
     # Of what the views for BI show, the list of places has the postal codes of addresses too (PLACES below).
-    assert set(found.pop("reports.duckdb", [""])[1:]) <= {GOOD["customers"]["postal_code"].lower()}
+    shown = found.pop("reports.duckdb", ["", ""])[1:]
+    assert all(piece in GOOD["customers"]["postal_code"].lower() for piece in shown)
     assert found == {}
 
 

@@ -98,7 +98,7 @@ def test_days_that_balance_are_recorded_and_not_told(warehouse: DuckDBWarehouse)
     ("actual", "rows", "key"),
     [
         ("9.99", (1, 1), "k (2026-01-05 INR) expected 10.00, found 9.99 "),
-        ("20.00", (1, 2), "k (2026-01-05 INR) expected 10.00, found 20.00 in 1 rows and in 2 "),
+        ("20.00", (1, 2), "k (2026-01-05 INR) expected 10.00, found 20.00 in 1 row and in 2 "),
         ("0.00", (1, 0), "k (2026-01-05 INR) is missing: 10.00 "),
     ],
     ids=["a cent", "a row", "missing"],
@@ -109,8 +109,8 @@ def test_a_day_that_differs_is_told_with_both_figures_and_the_key(
     figure(warehouse, 4, "7.00", "7.00")
     figure(warehouse, 5, "10.00", actual, rows)
     (told,) = record(warehouse, "r1")
-    assert told.startswith("reconciliation sales: 1 days do not balance, the first 2026-01-05 INR: ")
-    assert f"expected 10.00 in 1 rows, found {actual} in {rows[1]}. 1 keys differ: {key}" in told
+    assert told.startswith("reconciliation sales: 1 day does not balance, the first 2026-01-05 INR: ")
+    assert f"expected 10.00 in 1 row, found {actual} in {rows[1]}. 1 key differs: {key}" in told
     assert told.endswith("(sql/reconciliation/sales.sql; `dw reconcile --check sales` lists all)")
     assert [(day, balanced) for day, _, balanced in recorded(warehouse, "r1")] == [(4, True), (5, False)]
     assert keys(warehouse, "r1") == [(1, "k", *rows)]
@@ -356,8 +356,8 @@ def test_a_fact_that_was_spoilt_is_told_when_its_day_is_touched_until_it_is_mend
         reconcile.enqueue_days(warehouse, ["sales_lines"], [shop.delivery.days[0]])
     (report,) = load(home, [shop.last_day])
     (told,) = [failure for failure in report.failures if failure.startswith("reconciliation")]
-    assert told.startswith("reconciliation sales_lines: 1 days do not balance, the first 2026-01-05 ")
-    assert "1 keys differ: OI" in told
+    assert told.startswith("reconciliation sales_lines: 1 day does not balance, the first 2026-01-05 ")
+    assert "1 key differs: OI" in told
     off = query(home, "SELECT record_id FROM audit.reconciliation_key")
     assert off.height == 1
     again = tables(home)["audit.reconciliation"]
@@ -374,5 +374,5 @@ def test_days_that_a_killed_run_left_are_compared_by_the_next_though_it_brings_n
         reconcile.enqueue_days(warehouse, ["refunds"], [date(2026, 1, 6)])
     (report,) = load(home, [shop.last_day])
     (told,) = report.failures
-    assert told.startswith("reconciliation refunds: 1 days do not balance")
+    assert told.startswith("reconciliation refunds: 1 day does not balance")
     assert query(home, "SELECT * FROM stage.pending__reconciliation").is_empty()

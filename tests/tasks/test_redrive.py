@@ -184,7 +184,7 @@ def test_a_row_that_breaks_a_rule_that_blocks_stops_its_batch(house: House) -> N
     before = house.everything()
     (outcome,) = house.redrive()
     assert outcome.error is not None
-    assert "clean.things is blocked: 1 rule failed on 1 rows" in outcome.error
+    assert "clean.things is blocked: 1 rule failed on 1 row," in outcome.error
     assert house.everything() == before
 
 
