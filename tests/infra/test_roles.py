@@ -210,7 +210,7 @@ FORBIDDEN = {
     "task": [
         _put("raw", "inbox/2026-01-01/orders.csv"), _delete("raw", "inbox/2026-01-01/orders.csv"),
         _put("artifacts", "bundle/glue_job.py"), _delete("artifacts", "landing/package.zip"),
-        _get("logs", "s3/raw/log"), _list("logs"), _put("site", "index.html"), _SECRET, _EXECUTION, _INVOKE, _NEW_ROLE,
+        _get("logs", "s3/raw/log"), _list("logs"), _put("logs", "s3/raw/log"), _SECRET, _EXECUTION, _INVOKE, _NEW_ROLE,
         ("glue", "start_job_run", {"JobName": "another"}), ("sqs", "receive_message", {"QueueUrl": "observer"}),
         ("sns", "publish", {"TopicArn": f"arn:aws:sns:{REGION}:{_ACCOUNT}:another", "Message": "m"}),
         ("redshift", "delete_cluster", {"ClusterIdentifier": "warehouse-dev"}),
