@@ -130,7 +130,7 @@ clean: ## Remove the local warehouse and lake (not the environment)
 .venv/ready-lab: requirements-lab.lock .venv/ready-notebooks
 	@test -x .venv/lab/bin/python || $(PYTHON) -m venv --without-pip .venv/lab
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/lab/bin/python -r requirements-lab.lock
-	@$(BIN)/python -m ipykernel install --prefix .venv/lab --name python3 > /dev/null
+	@$(BIN)/python -m ipykernel install --prefix .venv/lab --name python3 > .venv/lab/kernel.log 2>&1 || (cat .venv/lab/kernel.log; false)
 	@touch $@
 
 .venv/ready-bench: requirements-bench.lock .venv/ready-test

@@ -36,7 +36,7 @@ from moto.iam.access_control import IAMPolicy
 from moto.logs.responses import LogsResponse
 from moto.redshift.models import Cluster
 from moto.redshift.responses import RedshiftResponse
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.sqs.models import Queue
 from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -486,6 +486,7 @@ MENDS = (
     Mend(FakeConnection, "as_dict", _whole_connection, "type and other inputs of a connection are left out"),
     Mend(SecurityGroupRule, "description", property(_rule_description), "told only of rules on addresses"),
     Mend(SecurityGroupRule, "__init__", _rule_with_prefix_list, "the description of a rule on a prefix list is lost"),
+    Mend(FakeDeleteMarker, "dispose", lambda _: None, "missing; no bucket is emptied whose versioning was suspended"),
     Mend(FakeBucket, "get_permission", _permission_over_tls, "a condition on TLS is not read: everything is denied"),
     Mend(
         FakeBucket, "_log_permissions_enabled_policy", staticmethod(_logs_may_be_written),
