@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import complete, panel
-from flows.commands.options import DAY, TABLE, From, Json, Source, To, day
+from flows.commands.options import DAY, TABLE, From, Json, Source, To, day, day_option
 
 load = panel("Load data")
 
@@ -43,13 +43,7 @@ def generate(
 def run(
     days: Annotated[
         list[date] | None,
-        typer.Option(
-            "--day",
-            parser=day,
-            metavar=DAY,
-            autocompletion=complete.days,
-            help="only this delivery (may be repeated); default: all",
-        ),
+        day_option("--day", "only this delivery (may be repeated); default: all"),
     ] = None,
     source: Source = "shop",
     path: Annotated[list[Path] | None, typer.Option(help="a file of the source (may be repeated)")] = None,
@@ -77,11 +71,9 @@ def status(since: From = None, until: To = None, source: Source = "shop", as_jso
 def backfill(
     since: Annotated[
         date,
-        typer.Option("--from", parser=day, metavar=DAY, autocompletion=complete.days, help="the first delivery day"),
+        day_option("--from", "the first delivery day"),
     ],
-    until: Annotated[
-        date, typer.Option("--to", parser=day, metavar=DAY, autocompletion=complete.days, help="the last delivery day")
-    ],
+    until: Annotated[date, day_option("--to", "the last delivery day")],
     table: Annotated[
         str | None,
         typer.Option(
@@ -117,13 +109,7 @@ def rebuild(
     ],
     since: Annotated[
         date | None,
-        typer.Option(
-            "--from",
-            parser=day,
-            metavar=DAY,
-            autocompletion=complete.days,
-            help="only keys that have rows from this day on; default: all keys",
-        ),
+        day_option("--from", "only keys that have rows from this day on; default: all keys"),
     ] = None,
     max_closed_share: Annotated[
         float | None,

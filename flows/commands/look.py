@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import complete, panel
-from flows.commands.options import DAY, Json, Place, Source, Table, day
+from flows.commands.options import Json, Place, Source, Table, day_option
 
 look = panel("Look at data")
 
@@ -111,29 +111,15 @@ def reconcile(
     ] = None,
     one_day: Annotated[
         date | None,
-        typer.Option(
-            "--day", parser=day, metavar=DAY, autocompletion=complete.days, help="only this business day; default: all"
-        ),
+        day_option("--day", "only this business day; default: all"),
     ] = None,
     since: Annotated[
         date | None,
-        typer.Option(
-            "--from",
-            parser=day,
-            metavar=DAY,
-            autocompletion=complete.days,
-            help="the first business day; default: the oldest",
-        ),
+        day_option("--from", "the first business day; default: the oldest"),
     ] = None,
     until: Annotated[
         date | None,
-        typer.Option(
-            "--to",
-            parser=day,
-            metavar=DAY,
-            autocompletion=complete.days,
-            help="the last business day; default: the newest",
-        ),
+        day_option("--to", "the last business day; default: the newest"),
     ] = None,
     source: Source = "shop",
     as_json: Json = False,

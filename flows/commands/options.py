@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -58,23 +58,18 @@ Place = Annotated[
         help="for example core.fact_sales or core.fact_sales.net_amount; also bi.<view>, notebook.<name>",
     ),
 ]
+
+
+def day_option(name: str, meaning: str) -> Any:
+    """An option that takes a day, and completes those that were delivered."""
+    return typer.Option(name, parser=day, metavar=DAY, autocompletion=complete.days, help=meaning)
+
+
 From = Annotated[
     date | None,
-    typer.Option(
-        "--from",
-        parser=day,
-        metavar=DAY,
-        autocompletion=complete.days,
-        help="the first delivery day; default: the oldest",
-    ),
+    day_option("--from", "the first delivery day; default: the oldest"),
 ]
 To = Annotated[
     date | None,
-    typer.Option(
-        "--to",
-        parser=day,
-        metavar=DAY,
-        autocompletion=complete.days,
-        help="the last delivery day; default: the newest",
-    ),
+    day_option("--to", "the last delivery day; default: the newest"),
 ]
