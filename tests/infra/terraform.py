@@ -11,8 +11,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import traceback
+import urllib.request
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +44,9 @@ _LOCAL_PROVIDER = """\
   max_retries                 = 3
 """
 _AT_ONCE = "-parallelism=30"  # the provider mostly waits: up to a minute for what it wrote to a bucket
+# Everything together takes 105 s, beside three others on two cores some 250 s. The local AWS was once seen to leave an
+# apply waiting for ever.
+_LONGEST_S = 450.0
 _PROVIDER = re.compile(r'^provider "aws" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
 _ALIAS = re.compile(r'^\s*alias\s*=\s*"(\w+)"', re.MULTILINE)
 
@@ -50,6 +57,14 @@ _METHOD = re.compile(r"rpc\.method=(\w+)")
 
 class TerraformError(AssertionError):
     """A command of Terraform failed; the message is what it said."""
+
+
+class TerraformHung(TerraformError):
+    """A command of Terraform did not end; the message: what it said last, and where the threads of this process are."""
+
+
+class HungWarning(UserWarning):
+    """An apply hung, and was made again from the start."""
 
 
 def modules() -> list[str]:
@@ -113,16 +128,27 @@ class Root:
     folder: Path
     address: str = NOWHERE
     variables: Mapping[str, Any] = field(default_factory=dict)
+    longest_s: float = _LONGEST_S
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `terraform <arguments>` here. Raises TerraformError unless `check` is false."""
-        done = subprocess.run(
-            ["terraform", *arguments], cwd=self.folder, env=process_environment(self.address) | self._log(), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900, check=False,
-        )  # fmt: skip
-        if check and done.returncode:
-            raise TerraformError(f"terraform {' '.join(arguments)} in {self.folder}:\n{done.stdout[-12_000:]}")
-        return done
+        """Run `terraform <arguments>` here. Raises TerraformHung, and TerraformError unless `check` is false."""
+        command = ["terraform", *arguments]
+        # In a session of its own: where it hangs, its provider is to end with it.
+        with subprocess.Popen(
+            command, cwd=self.folder, env=process_environment(self.address) | self._log(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        ) as running:  # fmt: skip
+            try:
+                said, _ = running.communicate(timeout=self.longest_s)
+            except subprocess.TimeoutExpired as expired:
+                threads = _threads()
+                os.killpg(running.pid, signal.SIGKILL)
+                said, _ = running.communicate()
+                told = f"did not end in {self.longest_s:.0f} s:\n{said[-6_000:]}\n{threads}"
+                raise TerraformHung(f"{' '.join(command)} in {self.folder} {told}") from expired
+        if check and running.returncode:
+            raise TerraformError(f"{' '.join(command)} in {self.folder}:\n{said[-12_000:]}")
+        return subprocess.CompletedProcess(command, running.returncode, said)
 
     def _log(self) -> dict[str, str]:
         """Let the provider tell its calls in a file, unless somebody reads another log."""
@@ -152,8 +178,25 @@ class Root:
         return ["-var-file=test.auto.tfvars.json"]
 
     def apply(self) -> None:
-        """Make everything."""
+        """Make everything; where the local AWS lets it hang, empty that and start over, once, with a warning."""
+        try:
+            self._apply()
+        except TerraformHung as hung:
+            with warnings.catch_warnings():
+                warnings.simplefilter("default", HungWarning)
+                warnings.warn(HungWarning(str(hung)), stacklevel=2)
+            self._start_over()
+            self._apply()
+
+    def _apply(self) -> None:
         self.run("apply", "-no-color", "-auto-approve", _AT_ONCE, *self._inputs())
+
+    def _start_over(self) -> None:
+        request = urllib.request.Request(f"{self.address}/moto-api/reset", method="POST")
+        urllib.request.urlopen(request, timeout=60).close()
+        for state in self.folder.glob("*.tfstate*"):
+            state.unlink()
+        (self.folder / ".terraform.tfstate.lock.info").unlink(missing_ok=True)
 
     def plan(self) -> list[Change]:
         """What another apply would change."""
@@ -173,6 +216,12 @@ class Root:
     def outputs(self) -> dict[str, Any]:
         """The values of all outputs, sensitive ones too."""
         return {name: found["value"] for name, found in json.loads(self.run("output", "-json").stdout).items()}
+
+
+def _threads() -> str:
+    """Where each thread of this process is: the local AWS answers in them."""
+    stacks = ("".join(traceback.format_stack(frame)[-6:]) for frame in sys._current_frames().values())
+    return "\n".join(dict.fromkeys(stacks))[-6_000:]
 
 
 def _is_change(change: dict[str, Any]) -> bool:

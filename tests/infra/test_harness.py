@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import moto_shim
 import pytest
 import terraform
 from moto.core.utils import get_service_model
-from terraform import Root, TerraformError
+from terraform import HungWarning, Root, TerraformError
 
 _ROOT = """\
 terraform {
@@ -81,6 +82,27 @@ def test_a_root_is_applied_changed_and_destroyed(root: Root, client: Callable[..
     root.destroy()
     assert root.resources() == []
     assert elsewhere.list_topics()["Topics"] == []
+
+
+def test_an_apply_that_hangs_is_made_again_from_the_start(
+    root: Root, client: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root.init()
+    ours, at_hand, mark = tmp_path / "bin/terraform", shutil.which("terraform"), tmp_path / "hung"
+    ours.parent.mkdir()
+    # The first apply is done, and hangs instead of ending.
+    ours.write_text(
+        f'#!/bin/sh\n[ "$1" != apply ] || [ -e {mark} ] || '
+        f'{{ touch {mark}; {at_hand} "$@"; echo waiting for a queue; sleep 600; }}\nexec {at_hand} "$@"\n'
+    )
+    ours.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ours.parent), prepend=os.pathsep)
+    root.longest_s = 20
+    with pytest.warns(HungWarning, match=r"did not end in 20 s:[\s\S]*waiting for a queue[\s\S]*test_harness"):
+        root.apply()
+    assert mark.exists()
+    assert {r["type"] for r in root.resources()} == {"aws_sns_topic"}
+    assert len(client("sns", endpoint_url=root.address).list_topics()["Topics"]) == 1
 
 
 def test_an_error_is_what_terraform_said(root: Root) -> None:
