@@ -44,7 +44,7 @@ _LOCAL_PROVIDER = """\
   max_retries                 = 3
 """
 _AT_ONCE = "-parallelism=30"  # the provider mostly waits: up to a minute for what it wrote to a bucket
-# Everything together takes 105 s, beside three others on two cores some 250 s. The local AWS was once seen to leave an
+# Everything together takes some 105 s alone on two cores. The local AWS was once seen to leave an
 # apply waiting for ever.
 _LONGEST_S = 450.0
 _PROVIDER = re.compile(r'^provider "aws" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
