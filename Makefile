@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench-gates bench-growth bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-gates bench-growth bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -62,6 +62,9 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --extra notebooks -c requirements-test.lock -o requirements-notebooks.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --python-version 3.11 --group lab --upgrade -o requirements-lab.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --python-version 3.11 --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
+
+bench: .venv/ready-test ## Measure everything at full size, some 20 minutes, and write benchmarks/RESULTS.md (FOLDER= keeps the data)
+	$(BIN)/python benchmarks/everything.py $(if $(FOLDER),--folder $(FOLDER))
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
 	$(BIN)/pytest -q tests/test_benchmarks.py

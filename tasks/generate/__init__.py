@@ -7,7 +7,9 @@ The same seed, size and first day give the same bytes. Per day and table there i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -48,17 +50,20 @@ def generate_delivery(
     soiled = _draw(plan)
     files: dict[tuple[date, str], Path] = {}
     rows: dict[tuple[date, str], int] = {}
-    for table in write.EXTENSIONS:
-        count = 0
-        # Popped, so that a table's memory is free again once it is written.
-        for index, part in write.by_day(soiled.frames.pop(table), soiled.extra.pop(table, None), plan.size.days):
-            day = plan.dates[index]
-            path = root / write.file_name(table, day)
-            write.write_file(path, part, soiled.malformed(table, index))
-            files[day, table], rows[day, table] = path, part.height
-            count += part.height
-        if on_progress:
-            on_progress(table, count)
+    # Formatting and compressing leave the interpreter free.
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="write") as pool:
+        for table in write.EXTENSIONS:
+            writing = []
+            # Popped, so that a table's memory is free again once it is written.
+            for index, part in write.by_day(soiled.frames.pop(table), soiled.extra.pop(table, None), plan.size.days):
+                day = plan.dates[index]
+                path = root / write.file_name(table, day)
+                writing.append(pool.submit(write.write_file, path, part, soiled.malformed(table, index)))
+                files[day, table], rows[day, table] = path, part.height
+            for written in writing:
+                written.result()
+            if on_progress:
+                on_progress(table, sum(rows.get((day, table), 0) for day in plan.dates))
     defects = write.labels(plan, soiled.labels)
     write.write_file(root / write.LABELS, defects)
     return Delivery(root, plan.dates, files, rows, defects.height)
