@@ -41,6 +41,13 @@ _ISO_TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     rf"(Z|{_OFFSET}(:?[0-5][0-9])?)?$"
 )
+# Polars reads the first two, whose texts have one length each, five times as fast as the others.
+_ISO_FORMS = (
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S.%6f",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%#z",
+)
 # Each directive as Python's strptime means it, but a year is always four digits.
 DIRECTIVES = {
     "%Y": "[0-9]{4}",
@@ -73,7 +80,7 @@ def parse(text: pl.Expr, logical: str, formats: Sequence[str] = (), type: Column
     more digits than the type holds does not parse, it is never rounded.
     """
     type = type or DEFAULT_TYPES.get(logical)
-    trimmed = text.str.strip_chars(BLANKS)
+    trimmed = text.str.strip_chars()
     if type is None:
         raise ValueError(f"unknown logical type {logical!r}; one of {', '.join(sorted(DEFAULT_TYPES))}")
     if logical == "string":
@@ -89,7 +96,8 @@ def parse(text: pl.Expr, logical: str, formats: Sequence[str] = (), type: Column
         dates = [_strptime(trimmed, f, pl.Date()) for f in formats]
         return _first(dates or [_where(trimmed, _ISO_DATE).str.to_date("%Y-%m-%d", strict=False)])
     if logical == "timestamp":
-        return _first([_strptime(trimmed, f, pl.Datetime("us")) for f in formats] or _iso_instants(trimmed))
+        instants = [_strptime(trimmed, f, pl.Datetime("us")) for f in formats]
+        return _first(instants) if instants else trimmed.map_batches(_instants, pl.Datetime("us"), is_elementwise=True)
     raise ValueError(f"a column of logical type {logical!r} is not read from text")
 
 
@@ -125,7 +133,10 @@ def _where(text: pl.Expr, pattern: str) -> pl.Expr:
 
 
 def _first(candidates: list[pl.Expr]) -> pl.Expr:
-    value = candidates[0] if len(candidates) == 1 else pl.coalesce(candidates)
+    return _of_our_years(candidates[0] if len(candidates) == 1 else pl.coalesce(candidates))
+
+
+def _of_our_years(value: pl.Expr) -> pl.Expr:
     # Year 0 is a date for Polars only: neither Python nor the warehouses have it.
     return pl.when(value.dt.year().is_between(1, 9999)).then(value)
 
@@ -140,11 +151,17 @@ def _number(text: pl.Expr, type_: ColumnType) -> pl.Expr:
     return pl.when(value.is_finite()).then(value) if type_.kind == "double precision" else value
 
 
-def _iso_instants(text: pl.Expr) -> list[pl.Expr]:
-    iso = _where(text, _ISO_TIME).str.replace(" ", "T", literal=True)
-    naive = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    zoned = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
-    return [naive, zoned.dt.replace_time_zone(None)]
+def _instants(texts: pl.Series) -> pl.Series:
+    """ISO texts as UTC instants: each form is tried on what the ones before it left, the common ones first."""
+    iso = _where(pl.col("left"), _ISO_TIME).str.replace(" ", "T", literal=True).str.strip_suffix("Z")
+    rows = texts.alias("left").to_frame().select(iso, pl.lit(None, pl.Datetime("us")).alias("read"))
+    for form in _ISO_FORMS:
+        if rows["left"].null_count() == rows.height:
+            break
+        found = pl.col("left").str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
+        rows = rows.with_columns(pl.coalesce("read", found).alias("read"))
+        rows = rows.with_columns(pl.when(pl.col("read").is_null()).then("left").alias("left"))
+    return rows.select(_of_our_years(pl.col("read"))).to_series().alias(texts.name)
 
 
 def _strptime(text: pl.Expr, format_: str, dtype: pl.DataType) -> pl.Expr:

@@ -101,7 +101,8 @@ def normalised(text: pl.Expr, steps: tuple[Normaliser, ...]) -> pl.Expr:
 
 _NORMALISERS = {
     "trim": lambda text: text.str.strip_chars(),
-    "collapse_space": lambda text: text.str.replace_all(r"\s+", " "),
+    # A single space stands as it is: most texts have no other, and are not copied then.
+    "collapse_space": lambda text: text.str.replace_all(r"\s{2,}|[^\S ]", " "),
     "lower": lambda text: text.str.to_lowercase(),
     "upper": lambda text: text.str.to_uppercase(),
     "title": lambda text: text.str.to_titlecase(),
