@@ -71,7 +71,9 @@ def _setting_default(value: Any) -> str:
     if value in (None, "", PydanticUndefined):
         return ""
     if isinstance(value, Path):
-        return f"`{value.relative_to(REPOSITORY)}`" if value != REPOSITORY else "the code's folder"
+        if value == REPOSITORY:
+            return "the code's folder"
+        return f"`{value.relative_to(REPOSITORY) if value.is_relative_to(REPOSITORY) else value}`"
     return f"`{value}`"
 
 

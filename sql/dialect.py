@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import TypeGuard
 
 import sqlglot
@@ -12,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, TokenError, UnsupportedError
 
 from contracts.ids import BI_SCHEMA, LAYERS, STAGE_SCHEMA, physical_schema
+from sql.memo import memoised
 
 
 def _quotients() -> tuple[str, ...]:
@@ -118,19 +118,6 @@ def to_redshift(sql: str | exp.Expr, environment: str = "") -> str:
     return _render(sql, "redshift", environment)
 
 
-def with_environment(tree: exp.Expr, environment: str) -> exp.Expr:
-    """A copy in which every schema of ours has its physical name (`core` is `dev_core` in `dev`)."""
-    tree = tree.copy()
-    if environment:
-        for table in tree.find_all(exp.Table):
-            if table.db in _SCHEMAS:
-                table.set("db", exp.to_identifier(physical_schema(table.db, environment)))
-        for column in tree.find_all(exp.Column):
-            if column.db in _SCHEMAS:
-                column.set("db", exp.to_identifier(physical_schema(column.db, environment)))
-    return tree
-
-
 def line_of(node: exp.Expr) -> int:
     """The line of the file on which a node stands: its own, or that of the nearest node which knows; else 1."""
     at: exp.Expr | None = node
@@ -180,19 +167,35 @@ def _outside(tree: exp.Expr) -> Iterator[tuple[exp.Expr, str]]:
             yield node, "STRTOL is portable with base 16 only"
 
 
-@lru_cache(maxsize=4096)
 def _cached(text: str, dialect: str, environment: str) -> str:
-    return _render(_parse(text, "<sql>"), dialect, environment)
+    return memoised(dialect, environment, text, make=lambda: _written(_parse(text, "<sql>"), dialect, environment))
 
 
 def _render(tree: exp.Expr, dialect: str, environment: str) -> str:
-    tree = with_environment(tree, environment)
+    return _written(tree.copy(), dialect, environment)
+
+
+def _written(tree: exp.Expr, dialect: str, environment: str) -> str:
+    """The text of a tree, which is used up: every copy of a tree costs as much as writing it."""
+    tree = _name_schemas(tree, environment)
     for rewrite in _REWRITES[dialect]:
         tree = rewrite(tree)
     try:
-        return tree.sql(dialect=dialect, pretty=True, unsupported_level=ErrorLevel.RAISE)
+        return tree.sql(dialect=dialect, copy=False, pretty=True, unsupported_level=ErrorLevel.RAISE)
     except (UnsupportedError, ValueError) as error:
         raise SqlError([f"<sql>:{line_of(tree)}: not portable to {dialect}: {error}"]) from error
+
+
+def _name_schemas(tree: exp.Expr, environment: str) -> exp.Expr:
+    """Every schema of ours gets its physical name (`core` is `dev_core` in `dev`)."""
+    if environment:
+        for table in tree.find_all(exp.Table):
+            if table.db in _SCHEMAS:
+                table.set("db", exp.to_identifier(physical_schema(table.db, environment)))
+        for column in tree.find_all(exp.Column):
+            if column.db in _SCHEMAS:
+                column.set("db", exp.to_identifier(physical_schema(column.db, environment)))
+    return tree
 
 
 def _plain_tables(tree: exp.Expr) -> exp.Expr:
@@ -206,7 +209,7 @@ def _plain_tables(tree: exp.Expr) -> exp.Expr:
 
 def _hexadecimal(make: Callable[[exp.Expr], exp.Expr]) -> Callable[[exp.Expr], exp.Expr]:
     def rewrite(tree: exp.Expr) -> exp.Expr:
-        return tree.transform(lambda node: make(node.this) if isinstance(node, exp.FromBase) else node)
+        return tree.transform(lambda node: make(node.this) if isinstance(node, exp.FromBase) else node, copy=False)
 
     return rewrite
 
@@ -309,7 +312,9 @@ def _macro(name: str, numerator: exp.Expr, denominator: exp.Expr, scale: int) ->
 
 def _named_binds(tree: exp.Expr) -> exp.Expr:
     """sqlglot would write `%(name)s`, where every % in the text then counts as a bind."""
-    return tree.transform(lambda node: exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node)
+    return tree.transform(
+        lambda node: exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node, copy=False
+    )
 
 
 _REWRITES: dict[str, tuple[Callable[[exp.Expr], exp.Expr], ...]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlglot import exp
 from contracts.ids import BI_SCHEMA, ConsumerId, Node, TableId
 from contracts.registry import Registry
 from sql.dialect import SqlError, line_of, parse_select
+from sql.memo import memoised
 
 SQL_LAYERS = ("curated", "core", "mart")
 
@@ -19,21 +21,18 @@ class Graph:
     """The SELECT of each table, and what it reads. Tables that no SELECT makes (clean, audit) are only read."""
 
     def __init__(self, texts: Mapping[TableId, str]) -> None:
-        """Parse every text; raise SqlError with the faults of all of them."""
+        """Read what every text reads; raise SqlError with the faults of all of them."""
         self._texts = dict(sorted(texts.items()))
         self._selects: dict[TableId, exp.Query] = {}
+        self._upstream: dict[TableId, frozenset[TableId]] = {}
         faults: list[str] = []
         for table, text in self._texts.items():
             try:
-                self._selects[table] = parse_select(text, str(table.sql_file))
+                read = memoised("reads", text, make=partial(self._reads, table))
             except SqlError as error:
                 faults += error.faults
-        self._upstream: dict[TableId, frozenset[TableId]] = {}
-        for table, select in self._selects.items():
-            try:
-                self._upstream[table] = frozenset(read_by(select, str(table.sql_file)))
-            except SqlError as error:
-                faults += error.faults
+            else:
+                self._upstream[table] = frozenset(map(TableId.parse, read.split()))
         if faults:
             raise SqlError(faults)
 
@@ -63,12 +62,12 @@ class Graph:
         return graph
 
     def __contains__(self, table: TableId) -> bool:
-        return table in self._selects
+        return table in self._texts
 
     @property
     def tables(self) -> tuple[TableId, ...]:
         """The tables that a SELECT makes, by name."""
-        return tuple(self._selects)
+        return tuple(self._texts)
 
     def text(self, table: TableId) -> str:
         """The file's text, as written."""
@@ -77,8 +76,7 @@ class Graph:
 
     def select(self, table: TableId) -> exp.Query:
         """The file's SELECT; a copy, free to be changed."""
-        self._known(table)
-        return self._selects[table].copy()
+        return self._parsed(table).copy()
 
     def upstream(self, table: TableId) -> frozenset[TableId]:
         """The tables that this one's SELECT reads; none for a table that no SELECT makes."""
@@ -92,7 +90,7 @@ class Graph:
         """Tables that a SELECT makes (all, or those given), each after what it reads; SqlError names a circle."""
         sorter: TopologicalSorter[TableId] = TopologicalSorter()
         for table, read in self._upstream.items():
-            sorter.add(table, *sorted(t for t in read if t in self._selects))
+            sorter.add(table, *sorted(t for t in read if t in self._texts))
         try:
             ordered = list(sorter.static_order())
         except CycleError as error:
@@ -113,8 +111,17 @@ class Graph:
                 ahead += self.downstream(table) if down else self.upstream(table)
         return seen
 
-    def _known(self, table: TableId) -> None:
+    def _parsed(self, table: TableId) -> exp.Query:
+        self._known(table)
         if table not in self._selects:
+            self._selects[table] = parse_select(self._texts[table], str(table.sql_file))
+        return self._selects[table]
+
+    def _reads(self, table: TableId) -> str:
+        return " ".join(sorted(map(str, read_by(self._parsed(table), str(table.sql_file)))))
+
+    def _known(self, table: TableId) -> None:
+        if table not in self._texts:
             raise SqlError([f"{table.sql_file}:1: no such file; {table} is not made by a SELECT"])
 
 

@@ -9,9 +9,10 @@ from sqlglot import exp
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
-from sql.dialect import parse_select, to_spark
+from sql.dialect import parse_select, to_redshift, to_spark
 from sql.graph import Graph
 from sql.increment import scoped
+from sql.memo import memoised
 
 
 def lake_view(source: TableId) -> str:
@@ -45,6 +46,15 @@ def lake_select(table: TableId, registry: Registry, graph: Graph) -> exp.Query:
         ctes = select.args["with_"].expressions
         ctes.insert(0, ctes.pop())
     return select
+
+
+def lake_text(table: TableId, registry: Registry, graph: Graph) -> str:
+    """The same statement as Redshift's text."""
+    read = [registry[source] for source in sorted(graph.upstream(table))]
+    return memoised(
+        *("lake", graph.text(table), registry[table], read),
+        make=lambda: to_redshift(lake_select(table, registry, graph)),
+    )
 
 
 def spark_select(table: TableId, registry: Registry, graph: Graph) -> str:

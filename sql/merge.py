@@ -24,6 +24,7 @@ from sql import ddl, scd2
 from sql.dialect import SqlError, to_redshift
 from sql.graph import Graph
 from sql.increment import scoped
+from sql.memo import memoised
 
 Step = Literal["take", "stage", "dedupe", "check", "changes", "count", "enqueue", "delete", "merge", "insert", "clear"]
 COUNTS = ("inserted_count", "updated_count", "deleted_count")
@@ -57,6 +58,16 @@ def build_stage(
     contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str = scd2.FIRST_OPEN
 ) -> list[Statement]:
     """Take the waiting keys and fill the stage with their rows (all rows if `full`, or if there is no increment)."""
+    table = contract.table
+    read = [registry[source].names for source in sorted(graph.upstream(table)) if source in registry]
+    text = memoised(
+        *("stage", graph.text(table), contract, read, full, first_open),
+        make=lambda: _insert_stage(contract, graph, registry, full=full, first_open=first_open),
+    )
+    return [*take(contract), *empty_stage(contract), Statement("stage", text)]
+
+
+def _insert_stage(contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str) -> str:
     table, names = contract.table, ", ".join(contract.names)
     select = graph.select(table)
     expected = scd2.log_columns(contract) if contract.load.strategy == "scd2" else contract.names
@@ -69,11 +80,7 @@ def build_stage(
         select = scoped(select, contract, registry)
     if contract.load.strategy == "scd2":
         select = scd2.versions(select, contract, first_open=first_open)
-    return [
-        *take(contract),
-        *empty_stage(contract),
-        Statement("stage", f"INSERT INTO {table.stage} ({names})\n{to_redshift(select)}"),
-    ]
+    return f"INSERT INTO {table.stage} ({names})\n{to_redshift(select)}"
 
 
 def empty_stage(contract: Contract) -> list[Statement]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import md5
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from contracts.model import Contract, Mask
 from contracts.registry import Registry
 from sql.ddl import RECONCILIATION_QUEUE
 from sql.dialect import SqlError, line_of, parse_select, to_redshift
+from sql.memo import memoised
 
 COLUMNS = ("is_expected", "reconciliation_date", "currency_code", "record_id", "amount", "row_count")
 PER_DAY = ("reconciliation_date", "currency_code")
@@ -143,12 +144,15 @@ def per_key(check: Check, *, between: bool = False, queued: bool = False, limit:
     )
 
 
-@cache
 def touched(check: Check, table: TableId) -> str | None:
     """INSERT into the queue of the days of a check that the images of a table's changes touch; None: it is not read."""
+    return memoised("touched", check, table, make=lambda: _touched(check, table)) or None
+
+
+def _touched(check: Check, table: TableId) -> str:
     days = [days for arm in check.arms for days in _days_of_changes(arm, table)]
     if not days:
-        return None
+        return ""
     return (
         f"INSERT INTO {RECONCILIATION_QUEUE} (check_name, reconciliation_date) "
         f"SELECT DISTINCT CAST('{check.name}' AS VARCHAR(128)), reconciliation_date "
@@ -156,8 +160,11 @@ def touched(check: Check, table: TableId) -> str | None:
     )
 
 
-@cache
 def _summed(check: Check, *, between: bool, queued: bool) -> str:
+    return memoised("summed", check, between, queued, make=lambda: _sums(check, between=between, queued=queued))
+
+
+def _sums(check: Check, *, between: bool, queued: bool) -> str:
     arms = " UNION ALL ".join(_of_days(check.name, arm, between=between, queued=queued) for arm in check.arms)
     sides = ", ".join(
         f"CAST(SUM(CASE WHEN {'' if side == 'expected' else 'NOT '}is_expected THEN {value} ELSE 0 END) AS {type_}) "

@@ -10,9 +10,8 @@ import polars as pl
 from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
-from sql.dialect import to_redshift
 from sql.graph import Graph
-from sql.lake import lake_select, lake_view
+from sql.lake import lake_text, lake_view
 from tasks import glue, ledger, quarantine
 from tasks.lake import Lake, LakeFile, batch_key
 from tasks.settings import Settings
@@ -59,7 +58,7 @@ def transform(
         engine.view_frame(table.taken, taken)
         for source, found in files.items():
             engine.view_parquet(lake_view(source), found, registry[source])
-        rows = engine.query(to_redshift(lake_select(table, registry, graph)))
+        rows = engine.query(lake_text(table, registry, graph))
     return lake.put_frame(batch_key(table.lake_prefix, delivery, run, "rows.parquet"), rows.lazy())
 
 

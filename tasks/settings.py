@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -35,6 +36,10 @@ class Settings(BaseSettings):
     home: Path = Field(
         REPOSITORY / ".warehouse",
         description="everything of local mode; in aws mode scratch files, the copy of the inbox, Prefect's database",
+    )
+    build_cache: Path | None = Field(
+        Path("~/.cache/ecommerce-warehouse"),
+        description="what is made once for all homes: SQL as engines read it, Prefect's empty database; may be removed",
     )
     source: str = Field(
         "shop", description="whose data; commands and flows set it by their option `--source`, their parameter `source`"
@@ -89,6 +94,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("build_cache")
+    @classmethod
+    def _somewhere(cls, value: Path | None) -> Path | None:
+        # A user may have no home folder, and then no cache.
+        found = os.path.expanduser(value or "~")
+        return None if found.startswith("~") else Path(found)
 
     @field_validator("shop_timezone")
     @classmethod

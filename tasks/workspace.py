@@ -13,6 +13,7 @@ from contracts.ids import TableId
 from contracts.registry import Registry
 from sql.graph import Graph
 from sql.reconcile import Check, read_checks
+from tasks import sql_cache
 from tasks.batches import Inbox
 from tasks.inbox import Deliveries, open_inbox
 from tasks.lake import Lake, open_lake
@@ -43,6 +44,7 @@ class Workspace:
     @classmethod
     def open(cls, settings: Settings) -> Workspace:
         """Read contracts and SQL; raise ContractError or SqlError with file and line when one is wrong."""
+        sql_cache.use(settings.build_cache)
         registry = Registry.read(settings.repository)
         return cls(settings, registry, Graph.read(settings.repository, registry))
 

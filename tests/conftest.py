@@ -45,6 +45,10 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         home = tmp_path_factory.mktemp("home")
         patch.setenv("DW_HOME", str(home))
         patch.setenv("PREFECT_HOME", str(home / "prefect"))
+        # One for all processes that share the tests, as it is for all homes of a user.
+        own = tmp_path_factory.getbasetemp()
+        shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+        patch.setenv("DW_BUILD_CACHE", str(shared / "build_cache"))
         yield
 
 
