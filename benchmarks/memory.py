@@ -37,7 +37,7 @@ MALFORMED = "cut off,in,the,middle\n"
 # The innermost of these functions that is at work names the step; a collect of another one counts for its caller.
 STEPS = {
     "put_file": "copy to the lake",
-    "_decompressed": "decompress",
+    "_written": "decompress",
     "_read_csv": "read",
     "_read_jsonl": "read",
     "_read_parquet": "read",

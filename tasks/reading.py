@@ -8,13 +8,14 @@ import gzip
 import json
 import math
 import re
-import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import polars as pl
 import pyarrow as pa
@@ -25,6 +26,8 @@ from contracts.model import Contract, Delivery
 
 LINE = "source_line"
 _CHUNK = 8 << 20
+# JSON lines: what becomes one file of scratch, what the fast reader is given at once, what it is not tried on again.
+_BLOCK, _PIECE, _FEW = 32 << 20, 1 << 20, 16 << 10
 _END = "\x04"
 
 
@@ -61,10 +64,10 @@ def read_delivered(path: Path, contract: Contract, scratch: Path) -> Delivered:
     try:
         if delivery.format == "parquet":
             return _read_parquet(path, contract, scratch)
-        plain = _decompressed(path, contract, delivery, scratch)
+        chunks = _plain(path, contract, delivery)
         if delivery.format == "csv":
-            return _read_csv(plain, path.name, contract, scratch)
-        return _read_jsonl(plain, path.name, contract, scratch)
+            return _read_csv(_written(chunks, scratch / f"{path.name}.txt"), path.name, contract, scratch)
+        return _read_jsonl(chunks, path.name, contract, scratch)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableFile(
             f"{path.name}: the gzip stream is broken or cut off ({error}); nothing of it was loaded, deliver it again"
@@ -76,24 +79,28 @@ def _expected(contract: Contract) -> str:
     return f"expected {delivery.format if delivery else '?'} with {', '.join(contract.names)} ({contract.file})"
 
 
-def _decompressed(path: Path, contract: Contract, delivery: Delivery, scratch: Path) -> Path:
-    """The file in `scratch` as plain UTF-8 without a byte order mark; bad UTF-8 is found by whoever reads it."""
-    target = scratch / f"{path.name}.txt"
+def _plain(path: Path, contract: Contract, delivery: Delivery) -> Iterator[bytes]:
+    """The file piece by piece as plain UTF-8 without a byte order mark; bad UTF-8 is found by whoever reads it."""
     with path.open("rb") as probe:
         is_gzip = probe.read(2) == b"\x1f\x8b"
     if is_gzip != (delivery.compression == "gzip"):
         is_, said = ("gzip", "plain") if is_gzip else ("not gzip", "gzip")
         raise UnreadableFile(f"{path.name}: the file is {is_} but its contract says {said} ({contract.file})")
-    with gzip.open(path, "rb") if is_gzip else path.open("rb") as source, target.open("wb") as sink:
+    with cast(IO[bytes], gzip.open(path, "rb") if is_gzip else path.open("rb")) as source:
         if delivery.encoding != "utf-8":
-            for text in _decoded(source, path.name, contract):
-                sink.write(text.encode())
-            return target
-        head = source.read(3)
-        sink.write(b"" if head == codecs.BOM_UTF8 else head)
-        shutil.copyfileobj(source, sink, _CHUNK)
-    if target.stat().st_size == 0:
-        raise UnreadableFile(f"{path.name}: the file is empty once decompressed; {_expected(contract)}")
+            yield from (text.encode() for text in _decoded(source, path.name, contract))
+            return
+        chunk = source.read(_CHUNK)
+        if not chunk.removeprefix(codecs.BOM_UTF8):
+            raise UnreadableFile(f"{path.name}: the file is empty once decompressed; {_expected(contract)}")
+        yield chunk.removeprefix(codecs.BOM_UTF8)
+        while chunk := source.read(_CHUNK):
+            yield chunk
+
+
+def _written(chunks: Iterator[bytes], target: Path) -> Path:
+    with target.open("wb") as sink:
+        sink.writelines(chunks)
     return target
 
 
@@ -208,51 +215,95 @@ def _is_header(fields: list[str], contract: Contract) -> bool:
     return 2 * len(words & {column.lower() for column in contract.names}) >= len(contract.names)
 
 
-def _read_jsonl(plain: Path, name: str, contract: Contract, scratch: Path) -> Delivered:
-    bad = _malformed([])
-    text = scratch / f"{name}.parquet"
+def _read_jsonl(chunks: Iterator[bytes], name: str, contract: Contract, scratch: Path) -> Delivered:
+    """JSON lines, block by block; each block becomes one file in `scratch`."""
+    schema = dict.fromkeys(contract.names, pl.String)
+    parts: list[Path] = []
+    records, malformed = 0, list[tuple[int, str, str]]()
+    found: dict[str, None] = {}
     try:
-        _jsonl_to_parquet(plain, text, contract)
-    except pl.exceptions.PolarsError:
-        # The fast reader gives up on the whole file; find the broken lines, and read the others.
-        plain, bad = _sift_jsonl(plain, name, contract)
-        try:
-            _jsonl_to_parquet(plain, text, contract)
-        except pl.exceptions.PolarsError as error:
-            raise UnreadableFile(f"{name}: not JSON lines that can be read: {error}; {_expected(contract)}") from error
-    with plain.open("rb") as handle:
-        found = dict.fromkeys(key for line in islice(handle, 1000) if line.strip() for key in json.loads(line))
+        for block in _blocks_of_lines(chunks):
+            frames = []
+            for frame, broken in _json_rows(block, schema, _PIECE):
+                malformed += [(records + number, text, reason) for number, text, reason in broken]
+                records += frame.height + len(broken)
+                frames.append(frame)
+            parts.append(scratch / f"{name}.{len(parts)}.parquet")
+            pl.concat(frames).write_parquet(parts[-1], compression="lz4")
+            found = found or _keys(block)
+    except pl.exceptions.PolarsError as error:
+        raise UnreadableFile(f"{name}: not JSON lines that can be read: {error}; {_expected(contract)}") from error
+    if malformed and len(malformed) == records:
+        raise UnreadableFile(f"{name}: no line is a JSON object; the first: {malformed[0][2]}; {_expected(contract)}")
     if not found.keys() & set(contract.names):
         raise UnreadableFile(f"{name}: no column is there; found {', '.join(found)[:300]}; {_expected(contract)}")
     ignored = tuple(c for c in found if c not in contract.names)
     absent = tuple(c.name for c in contract.columns if c.since is not None and c.name not in found)
-    return Delivered(_numbered(pl.scan_parquet(text), bad, first=1), bad, ignored, absent)
+    bad = _malformed(malformed)
+    return Delivered(_numbered(pl.scan_parquet(parts), bad, first=1), bad, ignored, absent)
 
 
-def _jsonl_to_parquet(plain: Path, text: Path, contract: Contract) -> None:
-    pl.scan_ndjson(plain, schema=dict.fromkeys(contract.names, pl.String)).sink_parquet(text, compression="lz4")
+def _blocks_of_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks of about _BLOCK that end with a line, at least one."""
+    held: list[bytes] = []
+    for chunk in chunks:
+        held.append(chunk)
+        if sum(map(len, held)) >= _BLOCK and b"\n" in chunk:
+            block = b"".join(held)
+            end = block.rindex(b"\n") + 1
+            held = [block[end:]]
+            yield block[:end]
+    yield b"".join(held)
 
 
-def _sift_jsonl(plain: Path, name: str, contract: Contract) -> tuple[Path, pl.DataFrame]:
-    """Copy the lines that are JSON objects; return the copy and the others with what is wrong with each."""
-    good = plain.with_suffix(".sifted")
-    malformed: list[tuple[int, str, str]] = []
-    with plain.open("rb") as source, good.open("wb") as sink:
-        # Blank lines are no records: the fast reader does not count them either.
-        for number, line in enumerate((line for line in source if line.strip()), start=1):
-            try:
-                record = json.loads(line, parse_constant=_no_number, parse_float=_finite)
-                reason = "" if isinstance(record, dict) else f"a JSON {type(record).__name__}, not an object"
-            except ValueError as error:
-                reason = f"not JSON: {error}"
-            if reason:
-                malformed.append((number, line.decode("utf-8", "replace").rstrip("\r\n"), reason))
-            else:
-                sink.write(line if line.endswith(b"\n") else line + b"\n")
-    if good.stat().st_size == 0:
-        first = f"the first: {malformed[0][2]}" if malformed else "all are blank"
-        raise UnreadableFile(f"{name}: no line is a JSON object; {first}; {_expected(contract)}")
-    return good, _malformed(malformed)
+def _json_rows(
+    lines: bytes, schema: dict[str, type[pl.String]], most: int
+) -> Iterator[tuple[pl.DataFrame, list[tuple[int, str, str]]]]:
+    """Rows, and malformed records by their number among them, piece by piece, at least one.
+
+    The fast reader gives up on a whole piece: one that it refuses is cut smaller, and what is left is read by the line.
+    """
+    start = 0
+    while start < len(lines) or not start:
+        end = lines.find(b"\n", start + most) + 1 or len(lines)
+        piece = lines[start:end]
+        try:
+            yield pl.read_ndjson(piece, schema=schema), []
+        except pl.exceptions.PolarsError:
+            yield from _json_rows(piece, schema, most // 8) if most > _FEW else [_sifted(piece, schema)]
+        start = max(end, 1)
+
+
+def _sifted(lines: bytes, schema: dict[str, type[pl.String]]) -> tuple[pl.DataFrame, list[tuple[int, str, str]]]:
+    good, malformed = [], []
+    # Blank lines are no records: the fast reader does not count them either.
+    for number, line in enumerate((line for line in BytesIO(lines) if line.strip()), start=1):
+        try:
+            _record(line)
+            good.append(line)
+        except ValueError as error:
+            malformed.append((number, line.decode("utf-8", "replace").rstrip("\r\n"), str(error)))
+    return pl.read_ndjson(b"".join(good), schema=schema), malformed
+
+
+def _keys(lines: bytes) -> dict[str, None]:
+    """The keys of the first thousand records, in their order."""
+    found: dict[str, None] = {}
+    for line in islice((line for line in BytesIO(lines) if line.strip()), 1000):
+        with suppress(ValueError):
+            found |= dict.fromkeys(_record(line))
+    return found
+
+
+def _record(line: bytes) -> dict[str, object]:
+    """The JSON object of a line; a ValueError says why it is none."""
+    try:
+        record = json.loads(line, parse_constant=_no_number, parse_float=_finite)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"a JSON {type(record).__name__}, not an object")
+    return record
 
 
 def _no_number(text: str) -> float:

@@ -26,7 +26,7 @@ class FolderLake(Lake):
         return self._publish(key, lambda target: target.write_text(text, encoding="utf-8"))
 
     def put_frame(self, key: str, frame: pl.LazyFrame) -> LakeFile:
-        return self._publish(key, lambda target: frame.sink_parquet(target, compression="zstd"))
+        return self._publish(key, lambda target: frame.sink_parquet(target, compression="zstd", compression_level=1))
 
     def file(self, key: str) -> LakeFile:
         return LakeFile.local(self.root / key, key)

@@ -54,7 +54,7 @@ class S3Lake(Lake):
         folder = Path(tempfile.mkdtemp(dir=self._cache, prefix=".write."))
         try:
             written = folder / "rows.parquet"
-            frame.sink_parquet(written, compression="zstd")
+            frame.sink_parquet(written, compression="zstd", compression_level=1)
             with written.open("rb") as handle:
                 digest = hashlib.file_digest(handle, "sha256").hexdigest()
             # Named by its content: the same rows written again fall on themselves, others never replace what is read.

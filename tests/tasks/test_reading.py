@@ -364,14 +364,22 @@ GOOD_LINE = st.tuples(st.sampled_from(["x", "é", "1"]), st.sampled_from([None, 
 BAD_LINE = st.sampled_from(["{", "7", "[]", '{"id": }', "nope"])
 
 
-@given(lines=st.lists(st.one_of(GOOD_LINE, BAD_LINE, st.just("")), max_size=10))
+@given(
+    lines=st.lists(st.one_of(GOOD_LINE, BAD_LINE, st.just("")), max_size=10),
+    sizes=st.sampled_from([(64, 64, 8), (7, 1, 1), (30, 200, 20), (reading._BLOCK, reading._PIECE, reading._FEW)]),
+    end=st.sampled_from(["", "\n", "\r\n"]),
+)
 def test_every_json_line_is_a_row_or_malformed_under_its_own_number(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[Any]
+    tmp_path_factory: pytest.TempPathFactory, lines: list[Any], sizes: tuple[int, int, int], end: str
 ) -> None:
     # The first line is good, else there may be nothing to read at all.
     lines = [("first", None), *lines]
     written = [json.dumps({"id": x[0], "name": x[1]}) if isinstance(x, tuple) else x for x in lines]
-    delivered = read(tmp_path_factory.mktemp("jsonl"), "\n".join(written), **JSONL)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, size in zip(("_BLOCK", "_PIECE", "_FEW"), sizes, strict=True):
+            patch.setattr(reading, name, size)
+        patch.setattr(reading, "_CHUNK", max(sizes[0] // 2, 3))
+        delivered = read(tmp_path_factory.mktemp("jsonl"), "\n".join(written) + end, **JSONL)
     numbered = list(enumerate((line for line in lines if line), start=1))
     assert rows(delivered) == [(n, *line) for n, line in numbered if isinstance(line, tuple)]
     assert malformed(delivered) == [(n, line) for n, line in numbered if isinstance(line, str)]
