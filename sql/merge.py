@@ -116,21 +116,36 @@ def load_stage_dedupe(contract: Contract) -> list[Statement]:
     return [Statement("dedupe", sql)]
 
 
-def publish(contract: Contract, registry: Registry, graph: Graph, *, full: bool) -> list[Statement]:
-    """The whole publish of a stage, in order, for one transaction; nothing in it depends on the engine."""
+def publish(
+    contract: Contract, registry: Registry, graph: Graph, *, full: bool, first: bool = False
+) -> list[Statement]:
+    """The whole publish of a stage, in order, for one transaction; nothing in it depends on the engine.
+
+    `first`: the table has a key and holds nothing (`any_row`). All that the stage holds is new then: there is nothing
+    to compare, and no image but the stage itself.
+    """
+    table = contract.table
     plan = list(_stage_checks(contract))
-    plan += _images(contract, full=full)
-    plan += _closing_check(contract)
-    plan.append(Statement("count", row_counts(contract)))
-    plan += _enqueue(contract, registry, graph)
-    plan += _apply(contract)
+    if not first:
+        plan += _images(contract, full=full)
+        plan += _closing_check(contract)
+    plan.append(Statement("count", _first_counts(contract) if first else row_counts(contract)))
+    plan += _enqueue(contract, registry, graph, images(table, first=first))
+    plan += [_insert(contract, table.stage)] if first else _apply(contract)
     if ddl.is_queued(contract):
-        plan.append(Statement("clear", f"DELETE FROM {contract.table.taken}"))
-    plan += [
-        Statement("clear", ddl.drop_table(contract.table.changes)),
-        Statement("clear", ddl.drop_table(contract.table.stage)),
-    ]
-    return plan
+        plan.append(Statement("clear", f"DELETE FROM {table.taken}"))
+    made = [table.stage] if first else [table.changes, table.stage]
+    return [*plan, *(Statement("clear", ddl.drop_table(name)) for name in made)]
+
+
+def any_row(contract: Contract) -> str:
+    """SELECT of a row if the table holds any; it reads a value, for the reason that `count_rows` gives."""
+    return f"SELECT {contract.names[0]} FROM {contract.table} LIMIT 1"
+
+
+def images(table: TableId, *, first: bool) -> str:
+    """Where a publish finds the rows that it is about to add (and, unless it is the first, those it replaces)."""
+    return table.stage if first else table.changes
 
 
 def count_rows(name: str, column: str) -> str:
@@ -162,6 +177,11 @@ def row_counts(contract: Contract) -> str:
         "COALESCE(SUM(CASE WHEN after_count = 0 THEN 1 ELSE 0 END), 0) AS deleted_count "
         f"FROM ({rows}) AS image"
     )
+
+
+def _first_counts(contract: Contract) -> str:
+    rows = count_rows(contract.table.stage, contract.names[0])
+    return f"SELECT row_count AS inserted_count, 0 AS updated_count, 0 AS deleted_count FROM ({rows}) AS counted"
 
 
 def consumers(table: TableId, registry: Registry, graph: Graph) -> list[tuple[Contract, str | Match | None]]:
@@ -290,8 +310,7 @@ def _closing_check(contract: Contract) -> Iterator[Statement]:
     )
 
 
-def _enqueue(contract: Contract, registry: Registry, graph: Graph) -> Iterator[Statement]:
-    changes = contract.table.changes
+def _enqueue(contract: Contract, registry: Registry, graph: Graph, changes: str) -> Iterator[Statement]:
     for other, on in consumers(contract.table, registry, graph):
         column, type_ = ddl.queue_column(other)
         insert = f"INSERT INTO {other.table.pending} ({column}) "
@@ -314,18 +333,14 @@ def _enqueue(contract: Contract, registry: Registry, graph: Graph) -> Iterator[S
 def _apply(contract: Contract) -> Iterator[Statement]:
     """Bring the images into the target. Afterwards `changes` may hold its after images only."""
     table, load = contract.table, contract.load
-    names = ", ".join(contract.names)
-    insert = Statement(
-        "insert",
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM {table.changes} WHERE change_image = 'after'",
-    )
+    insert = _insert(contract, table.changes, " WHERE change_image = 'after'")
     if _only_inserts(contract):
         yield insert
     elif load.strategy == "snapshot":
         # Whole partitions: a delete by partition and a plain insert touch each day's blocks once.
         days = f"{load.partition} IN (SELECT {load.partition} FROM {table.changes})"
         yield Statement("delete", f"DELETE FROM {table} WHERE {days}")
-        yield Statement("insert", f"INSERT INTO {table} ({names}) SELECT {names} FROM {table.stage} WHERE {days}")
+        yield _insert(contract, table.stage, f" WHERE {days}")
     elif load.strategy == "replace":
         same = _equal(contract.key, table.name, "c") if contract.key else _identical(contract.names, table.name, "c")
         yield Statement(
@@ -354,7 +369,7 @@ def _merge(contract: Contract) -> Iterator[Statement]:
     names = ", ".join(contract.names)
     rest = [n for n in contract.names if n not in on]
     if not rest:
-        yield Statement("insert", f"INSERT INTO {table} ({names}) SELECT {names} FROM {changes}")
+        yield _insert(contract, changes)
         return
     yield Statement(
         "merge",
@@ -362,6 +377,11 @@ def _merge(contract: Contract) -> Iterator[Statement]:
         f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{n} = s.{n}' for n in rest)}\n"
         f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.{n}' for n in contract.names)})",
     )
+
+
+def _insert(contract: Contract, rows: str, where: str = "") -> Statement:
+    names = ", ".join(contract.names)
+    return Statement("insert", f"INSERT INTO {contract.table} ({names}) SELECT {names} FROM {rows}{where}")
 
 
 def _merge_key(contract: Contract) -> tuple[str, ...]:

@@ -144,13 +144,17 @@ def per_key(check: Check, *, between: bool = False, queued: bool = False, limit:
     )
 
 
-def touched(check: Check, table: TableId) -> str | None:
-    """INSERT into the queue of the days of a check that the images of a table's changes touch; None: it is not read."""
-    return memoised("touched", check, table, make=lambda: _touched(check, table)) or None
+def touched(check: Check, table: TableId, images: str | None = None) -> str | None:
+    """INSERT into the queue of the days of a check that the images of a table's changes touch; None: it is not read.
+
+    `images` is where they stand, by default the table of changes.
+    """
+    found = images or table.changes
+    return memoised("touched", check, table, found, make=lambda: _touched(check, table, found)) or None
 
 
-def _touched(check: Check, table: TableId) -> str:
-    days = [days for arm in check.arms for days in _days_of_changes(arm, table)]
+def _touched(check: Check, table: TableId, images: str) -> str:
+    days = [days for arm in check.arms for days in _days_of_changes(arm, table, images)]
     if not days:
         return ""
     return (
@@ -190,13 +194,13 @@ def _of_days(name: str, arm: exp.Select, *, between: bool, queued: bool) -> str:
     return to_redshift(arm.copy().where(*asked, dialect="redshift"))
 
 
-def _days_of_changes(arm: exp.Select, table: TableId) -> Iterator[str]:
+def _days_of_changes(arm: exp.Select, table: TableId, images: str) -> Iterator[str]:
     places = [i for i, scan in enumerate(arm.find_all(exp.Table)) if _is(scan, table)]
     for place in places:
         read = arm.copy()
         scan = list(read.find_all(exp.Table))[place]
         alias = exp.TableAlias(this=exp.to_identifier(scan.alias_or_name))
-        changes = exp.to_table(table.changes)
+        changes = exp.to_table(images)
         changes.set("alias", alias)
         scan.replace(changes)
         day = _projection(read, "reconciliation_date")

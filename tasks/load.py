@@ -59,7 +59,7 @@ class Watch:
         """The stage holds those that say something new."""
 
     def imaged(self) -> None:
-        """The change table holds what the publish is about to add and to replace."""
+        """The change table holds what the publish is about to add and to replace; not told where it replaces none."""
 
 
 NO_WATCH = Watch()
@@ -252,7 +252,9 @@ class Loader:
         return self.warehouse.transaction(publish)
 
     def _publish(self, contract: Contract, counts: Counts, *, full: bool, watch: Watch = NO_WATCH) -> Counts:
-        for statement in merge.publish(contract, self.registry, self.graph, full=full):
+        # Nobody else publishes it between this look and the transaction's end (one run at a time).
+        first = bool(contract.key) and self.warehouse.query(merge.any_row(contract)).is_empty()
+        for statement in merge.publish(contract, self.registry, self.graph, full=full, first=first):
             if statement.step == "check":
                 found = self.warehouse.query(statement.sql).row(0, named=True)
                 if found["row_count"]:
@@ -262,8 +264,11 @@ class Loader:
                 changed = [int(n) for n in self.warehouse.query(statement.sql).row(0)]
                 counts = Counts(counts.staged, counts.duplicate, *changed)
                 # The images of the changed rows stand now, and the table is as it was.
-                reconcile.enqueue(self.warehouse, self.checks, contract.table)
-                watch.imaged()
+                reconcile.enqueue(
+                    self.warehouse, self.checks, contract.table, merge.images(contract.table, first=first)
+                )
+                if not first:
+                    watch.imaged()
             else:
                 self._run([statement])
         return counts

@@ -51,9 +51,9 @@ class Compared:
         return self.days.filter(~pl.col("is_balanced"))
 
 
-def enqueue(warehouse: Warehouse, checks: Iterable[Check], table: TableId) -> None:
+def enqueue(warehouse: Warehouse, checks: Iterable[Check], table: TableId, images: str | None = None) -> None:
     """Queue the days that the images of a table's changes touch; part of the transaction that publishes them."""
-    for statement in (touched(check, table) for check in checks):
+    for statement in (touched(check, table, images) for check in checks):
         if statement is not None:
             warehouse.execute(statement)
 

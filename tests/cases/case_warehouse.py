@@ -51,8 +51,8 @@ def build_plan(table: TableId, full: bool) -> list[merge.Statement]:
 
 
 @cache
-def publish_plan(table: TableId, full: bool) -> list[merge.Statement]:
-    return merge.publish(registry()[table], registry(), graph(), full=full)
+def publish_plan(table: TableId, full: bool, first: bool) -> list[merge.Statement]:
+    return merge.publish(registry()[table], registry(), graph(), full=full, first=first)
 
 
 def filled(contract: Contract, row: Row, place: int) -> dict[str, Any]:
@@ -193,7 +193,8 @@ class CaseWarehouse:
 
     def publish(self, table: TableId, *, full: bool = False) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for statement in publish_plan(table, full):
+        first = bool(registry()[table].key) and not self.run(merge.any_row(registry()[table]))
+        for statement in publish_plan(table, full, first):
             rows = self.run(statement.sql)
             if statement.step == "check":
                 assert rows[0][0] == 0, statement.note

@@ -100,8 +100,10 @@ def test_every_view_for_bi_is_made_commented_and_asked(run: Runner) -> None:
 
 
 @pytest.mark.parametrize("contract", IN_WAREHOUSE, ids=lambda c: str(c.table))
-@pytest.mark.parametrize("full", [True, False], ids=["full", "increment"])
-def test_a_table_is_built_audited_and_published(run: Runner, contract: Contract, full: bool) -> None:
+@pytest.mark.parametrize(
+    ("full", "first"), [(True, True), (True, False), (False, False)], ids=["first", "full", "increment"]
+)
+def test_a_table_is_built_audited_and_published(run: Runner, contract: Contract, full: bool, first: bool) -> None:
     if contract.table in GRAPH.tables:
         run(merge.queue_length(contract))
         staged = merge.build_stage(contract, GRAPH, REGISTRY, full=full)
@@ -111,10 +113,11 @@ def test_a_table_is_built_audited_and_published(run: Runner, contract: Contract,
         run(statement.sql)
     run(suite_select(rules_of(contract), contract.table.stage).text)
     run(merge.count_rows(contract.table.stage, contract.names[0]))
-    for statement in merge.publish(contract, REGISTRY, GRAPH, full=full):
+    run(merge.any_row(contract))
+    for statement in merge.publish(contract, REGISTRY, GRAPH, full=full, first=first):
         if statement.step == "enqueue":
             for check in CHECKS:
-                if (days := touched(check, contract.table)) is not None:
+                if (days := touched(check, contract.table, merge.images(contract.table, first=first))) is not None:
                     run(days)
         rows = run(statement.sql)
         if statement.step == "check":

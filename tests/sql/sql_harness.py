@@ -122,7 +122,8 @@ class Bench:
         counts: dict[str, int] = {}
         self.run("BEGIN")
         try:
-            for statement in merge.publish(c, self.registry, self.graph, full=full):
+            first = bool(c.key) and not self.run(merge.any_row(c))
+            for statement in merge.publish(c, self.registry, self.graph, full=full, first=first):
                 rows = self.run(statement.sql)
                 if statement.step == "check" and rows[0][0] != 0:
                     raise Refused(statement.note)

@@ -326,6 +326,60 @@ def test_a_source_that_touches_every_key_wakes_all_that_stand() -> None:
     assert bench.build("core.stock", full=True) == counts()
 
 
+KEYS = "abc"
+STAGES = [
+    rows
+    for size in range(4)
+    for rows in itertools.product([(key, day) for key in KEYS for day in (D1, D2)], repeat=size)
+    if len({key for key, _ in rows}) == size and [key for key, _ in rows] == sorted(key for key, _ in rows)
+]
+
+
+@pytest.mark.parametrize("strategy", ["upsert", "snapshot", "replace", "append"])
+def test_a_first_publish_leaves_what_a_comparison_with_nothing_leaves(strategy: str) -> None:
+    """The same rows, counts and queues, whichever rows come."""
+    increment = {"key": "day", "from": {"clean.events": "event_id"}}
+    loads = {
+        "replace": {"strategy": "replace", "window": "all"},
+        "append": {"strategy": "append"},
+        "snapshot": {"strategy": "snapshot", "partition": "day", "increment": increment},
+        "upsert": {"strategy": "upsert", "date": "day", "increment": increment},
+    }
+    layer = "clean" if strategy == "append" else "core"
+    table = contract(f"{layer}.things", "item varchar(8) key\nday date required", loads[strategy])
+    of_item, of_all = (
+        contract(f"mart.{name}", "item varchar(8) key", {"strategy": "upsert", **load})
+        for name, load in (
+            ("by_item", {"increment": {"key": "item", "from": {str(table.table): "item"}}}),
+            ("whole", {"window": "all"}),
+        )
+    )
+    texts = {f"mart.{name}": f"SELECT item FROM {table.table}" for name in ("by_item", "whole")}
+    bench = Bench([table, of_item, of_all], texts)
+    for rows in STAGES:
+        left = []
+        for first in (True, False):
+            bench.run("BEGIN")
+            for statement in merge.empty_stage(table):
+                bench.run(statement.sql)
+            bench.insert(table.table.stage, rows)
+            told: list[object] = []
+            for statement in merge.publish(table, bench.registry, bench.graph, full=True, first=first):
+                answer = bench.run(statement.sql)
+                told += [answer] if statement.step == "count" else []
+            told += [bench.rows(name) for name in (str(table.table), of_item.table.pending, of_all.table.pending)]
+            bench.run("ROLLBACK")
+            left.append(told)
+        assert left[0] == left[1]
+        assert left[0][0] == [(len(rows), 0, 0)]
+
+
+def test_a_first_publish_compares_nothing_and_copies_each_row_once(bench: Bench) -> None:
+    plan = merge.publish(SALES, bench.registry, bench.graph, full=True, first=True)
+    assert not [s.sql for s in plan if "changes__" in s.sql or "EXCEPT" in s.sql or s.step in ("merge", "delete")]
+    assert [s.step for s in plan].count("insert") == 1
+
+
 def test_a_merge_joins_on_the_date_too_so_that_it_touches_the_days_of_the_batch_only(bench: Bench) -> None:
     plan = merge.publish(SALES, bench.registry, bench.graph, full=False)
     [merged] = [s.sql for s in plan if s.step == "merge"]
