@@ -17,16 +17,21 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-# It makes its database on the first start: minutes where the machine is small and busy.
+from flows.prefect_database import prepare
+
+# It may make its database first: minutes where the machine is small and busy.
 _PATIENCE, _LAST_WRITES = 600, 60
 _HOST = "127.0.0.1"
 _RECORDING = {"PREFECT__SERVER_EPHEMERAL": "1"}
 
 
 class PrefectServer:
-    """A server on a free port of this machine, which keeps the history in `home`; `api` is its address."""
+    """A server on a free port of this machine, which keeps the history in `home`; `api` is its address.
 
-    def __init__(self, home: Path, port: int = 0, *, pages: bool = False) -> None:
+    In `cache` lies the empty database of a home that is new.
+    """
+
+    def __init__(self, home: Path, port: int = 0, *, pages: bool = False, cache: Path | None = None) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.log = home / ("pages.log" if pages else "server.log")
         with socket.socket() as free:
@@ -37,7 +42,7 @@ class PrefectServer:
         self.api = f"{self.address}/api"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(self._port)],
+                [sys.executable, "-m", __name__, str(self._port), *([str(cache)] if cache else [])],
                 env={**os.environ, "PREFECT_HOME": str(home), **(self._showing(home) if pages else _RECORDING)},
                 # It ends where this pipe does. Ctrl-C is for us alone: what it did is still to be recorded.
                 stdin=subprocess.PIPE,
@@ -90,14 +95,14 @@ class PrefectServer:
 _STARTED: list[PrefectServer] = []
 
 
-def start() -> None:
+def start(cache: Path | None = None) -> None:
     """Start the server of this process, where no other is named; Prefect, imported after this, goes to it.
 
     Where Prefect is imported already it has read its settings, and starts a server by itself when it needs one.
     """
     if "PREFECT_API_URL" in os.environ or "prefect" in sys.modules:
         return
-    _STARTED.append(PrefectServer(Path(os.environ["PREFECT_HOME"])))
+    _STARTED.append(PrefectServer(Path(os.environ["PREFECT_HOME"]), cache=cache))
     os.environ["PREFECT_API_URL"] = _STARTED[0].api
 
 
@@ -107,10 +112,11 @@ def ready() -> None:
         server.ready()
 
 
-def _serve(port: int) -> None:
+def _serve(port: int, cache: Path | None = None) -> None:
     """Serve until standard input ends: the process that started this one closes it, or has died."""
     import uvicorn
 
+    prepare(Path(os.environ["PREFECT_HOME"]), cache)
     app = "prefect.server.api.server:create_app"
     server = uvicorn.Server(uvicorn.Config(app, factory=True, host=_HOST, port=port, log_level="error", lifespan="on"))
 
@@ -123,4 +129,4 @@ def _serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), *map(Path, sys.argv[2:]))

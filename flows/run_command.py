@@ -129,7 +129,7 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
         on_step("start", "Prefect, Great Expectations and the warehouse")
         space.lock()
         set_defaults(settings.home)
-        prefect_server.start()
+        prefect_server.start(settings.build_cache)
         # Imported here: Prefect reads its settings when it is imported, and takes seconds.
         with total.stage("start"):
             import prefect
