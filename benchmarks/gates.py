@@ -102,6 +102,24 @@ def _python(script: str, *arguments: str) -> str:
     return done.stdout
 
 
+def figures(measured: Mapping[str, Sequence[Costs]], rows: int) -> list[dict[str, Any]]:
+    """The medians as the other benchmarks write them, ratios to this warehouse where it ran."""
+    costs = {name: medians(each) for name, each in measured.items()}
+    ours = costs.get(OURS)
+    return [
+        {
+            "bench": f"gates, {rows:,} rows",
+            "contender": name,
+            "cpu_s": round(cost["cpu"], 2),
+            "wall_s": round(cost["wall"], 2),
+            "peak_mb": round(cost["peak_mb"]),
+            "ratio_cpu": round(cost["cpu"] / ours["cpu"], 2) if ours else None,
+            "ratio_wall": round(cost["wall"] / ours["wall"], 2) if ours else None,
+        }
+        for name, cost in costs.items()
+    ]
+
+
 def table(measured: Mapping[str, Sequence[Costs]]) -> Table:
     """Medians, with the least and greatest CPU, and ratios to the limit where that ran."""
     costs = {name: medians(each) for name, each in measured.items()}
@@ -158,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", action="append", choices=list(CONTENDERS), help="repeatable; default: all")
     parser.add_argument("--data", type=Path, help="folder that keeps the generated files; default: a temporary one")
+    parser.add_argument("--json", type=Path, help="write the medians to this file, too")
     chosen = parser.parse_args(arguments)
     console = Console()
     console.width = max(console.width, 110)
@@ -170,6 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"[bold red]Nothing is compared:[/] {error}", highlight=False)
             return 1
     console.print(table(measured))
+    if chosen.json:
+        chosen.json.write_text(json.dumps(figures(measured, chosen.rows), indent=2) + "\n")
     for aim in aims({name: medians(each) for name, each in measured.items()}):
         console.print(f"{'met    ' if aim.met else 'NOT MET'}  {aim.text}: {aim.value:.2f}", highlight=False)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,14 +51,21 @@ def test_every_contender_finds_what_was_planted(name: str, data: Path) -> None:
 
 
 def test_the_command_compares_contenders_that_agree(
-    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "140")
-    assert gates.main(["--rows", str(ROWS), "--repeats", "2", "--only", "hand-fused", "--data", str(data)]) == 0
+    only = ["--only", "hand-fused", "--only", "warehouse", "--json", str(tmp_path / "gates.json")]
+    assert gates.main(["--rows", str(ROWS), "--repeats", "2", *only, "--data", str(data)]) == 0
     said = capsys.readouterr().out
     assert "3,000 web events x 12 columns, 25 checks, 2 rounds" in said
-    (row,) = [line for line in said.splitlines() if "hand-fused" in line]
+    (row,) = [line for line in said.splitlines() if "hand-fused" in line and "│" in line]
     assert row.count("1.00") >= 3
+    found = json.loads((tmp_path / "gates.json").read_text())
+    assert [(each["bench"], each["contender"]) for each in found] == [
+        ("gates, 3,000 rows", "hand-fused"),
+        ("gates, 3,000 rows", "warehouse"),
+    ]
+    assert found[1]["ratio_cpu"] == 1
 
 
 def test_the_command_ends_with_1_and_names_who_counts_otherwise(
