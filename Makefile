@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-gates bench-growth bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-gates bench-growth bench-peers bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -62,8 +62,9 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --python-version 3.11 pyproject.toml --extra notebooks -c requirements-test.lock -o requirements-notebooks.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --python-version 3.11 --group lab --upgrade -o requirements-lab.lock --no-header --no-annotate --quiet
 	$(BIN)/uv pip compile --python-version 3.11 --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
+	@for peer in $(PEERS); do $(BIN)/uv pip compile --python-version 3.11 --group peers-$$peer --upgrade -o benchmarks/peers/requirements-$$peer.lock --no-header --no-annotate --quiet || exit 1; done
 
-bench: .venv/ready-test ## Measure everything at full size, some 20 minutes, and write benchmarks/RESULTS.md (FOLDER= keeps the data)
+bench: .venv/ready-peers ## Measure everything at full size, some 20 minutes, and write benchmarks/RESULTS.md (FOLDER= keeps the data)
 	$(BIN)/python benchmarks/everything.py $(if $(FOLDER),--folder $(FOLDER))
 
 bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other libraries (ROWS=5000000)
@@ -72,6 +73,9 @@ bench-gates: .venv/ready-bench ## Measure what a gate costs, beside other librar
 
 bench-growth: .venv/ready-test ## Measure what a day costs in histories of 1, 4 and 16 times the days
 	$(BIN)/python benchmarks/growth.py $(if $(FOLDER),--folder $(FOLDER))
+
+bench-peers: .venv/ready-peers ## Measure this warehouse beside dbt, SQLMesh and dlt on the same data (SIZE=tenth, FOLDER=)
+	$(BIN)/python benchmarks/peers.py $(if $(SIZE),--size $(SIZE)) $(if $(FOLDER),--folder $(FOLDER))
 
 bench-site: .venv/ready-test ## Measure building the site of a history of 400 days, its pages and charts (DAYS=400)
 	$(BIN)/python benchmarks/long_site.py --days $(or $(DAYS),400) $(if $(FOLDER),--folder $(FOLDER))
@@ -134,6 +138,15 @@ clean: ## Remove the local warehouse and lake (not the environment)
 	@test -x .venv/lab/bin/python || $(PYTHON) -m venv --without-pip .venv/lab
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv/lab/bin/python -r requirements-lab.lock
 	@$(BIN)/python -m ipykernel install --prefix .venv/lab --name python3 > .venv/lab/kernel.log 2>&1 || (cat .venv/lab/kernel.log; false)
+	@touch $@
+
+# What is compared with: each tool in an environment of its own, since they pin one another's DuckDB and sqlglot.
+PEERS := dbt sqlmesh dlt
+.venv/ready-peers: $(PEERS:%=benchmarks/peers/requirements-%.lock) .venv/ready-test
+	@for peer in $(PEERS); do \
+	  test -x .venv/peers-$$peer/bin/python || $(PYTHON) -m venv --without-pip .venv/peers-$$peer || exit 1; \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python .venv/peers-$$peer/bin/python -r benchmarks/peers/requirements-$$peer.lock || exit 1; \
+	done
 	@touch $@
 
 .venv/ready-bench: requirements-bench.lock .venv/ready-test
