@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -26,7 +26,20 @@ from expectations.expressions import (
 from expectations.measured import Measured, of_columns, of_missing_column, of_table, of_types
 from expectations.rules import Rule
 
-__all__ = ["Measured", "References", "Split", "Unsupported", "broken", "evaluated", "measure", "samples", "split"]
+__all__ = [
+    "Marks",
+    "Measured",
+    "References",
+    "Split",
+    "Unsupported",
+    "broken",
+    "evaluated",
+    "mark",
+    "mark_broken",
+    "measure",
+    "samples",
+    "split",
+]
 
 BROKEN_RULES = "broken_rules"
 _BITS = 63
@@ -46,37 +59,67 @@ class Split:
         return kept, broken_
 
 
-def split(frame: pl.LazyFrame, rules: Iterable[Rule], references: References | None = None) -> Split:
-    """Divide the rows by the rules whose verdict is quarantine; other rules are left out.
+@dataclass(frozen=True)
+class Marks:
+    """Which of some rules the rows of a frame break: integer columns, each with the ids that its bits stand for.
 
-    Each row carries one integer, a bit per rule; the ids are written out for the broken rows only, because lists of
-    text on every row cost four to seven times the pass itself.
+    The ids are written out for the broken rows only, because lists of text on every row cost four to seven times the
+    pass itself.
     """
-    judging = [rule for rule in rules if rule.verdict == "quarantine"]
+
+    ids: Mapping[str, Sequence[str]]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that hold the marks."""
+        return list(self.ids)
+
+    @property
+    def any(self) -> pl.Expr:
+        """Whether a row breaks any of the rules."""
+        return pl.any_horizontal(pl.lit(False), *(pl.col(name) != 0 for name in self.ids))
+
+    @property
+    def broken(self) -> pl.Expr:
+        """The ids of the rules that a row breaks, in the order of the rules."""
+        bits = [(name, bit, id_) for name, part in self.ids.items() for bit, id_ in enumerate(part)]
+        found = [pl.when(pl.col(name) & (1 << bit) != 0).then(pl.lit(id_)) for name, bit, id_ in bits]
+        return pl.concat_list(found).list.drop_nulls() if found else pl.lit([], dtype=pl.List(pl.String))
+
+
+def mark(frame: pl.LazyFrame, flags: Sequence[tuple[str, pl.Expr]], name: str) -> tuple[pl.LazyFrame, Marks]:
+    """Put beside each row which flags (an id, a boolean) are true in it; `name` begins the names of their columns."""
+    parts = {f"__{name}_{at // _BITS}": flags[at : at + _BITS] for at in range(0, len(flags), _BITS)}
+    bits = (_bits([flag for _, flag in part]).alias(column) for column, part in parts.items())
+    return frame.with_columns(bits), Marks({column: [id_ for id_, _ in part] for column, part in parts.items()})
+
+
+def mark_broken(
+    frame: pl.LazyFrame, rules: Iterable[Rule], name: str, references: References | None = None
+) -> tuple[pl.LazyFrame, Marks]:
+    """Put beside each row which of the rules it breaks whose verdict is quarantine; other rules are left out.
+
+    A foreign key leaves a column of its own beside the marks.
+    """
     schema = frame.collect_schema()
-    columns = schema.names()
-    if not judging:
-        nothing = pl.lit([], dtype=pl.List(pl.String)).alias(BROKEN_RULES)
-        return Split(frame, frame.clear().with_columns(nothing))
-    marked, flags = frame, []
-    for place, rule in enumerate(judging):
+    flags: list[tuple[str, pl.Expr]] = []
+    for place, rule in enumerate(rule for rule in rules if rule.verdict == "quarantine"):
         _present(rule, schema)
         if rule.kind == "foreign_key":
-            mark = f"__missing_{place}"
-            marked = mark_missing(rule, marked, references or {}, mark)
-            flags.append(pl.col(mark))
+            missing = f"__missing_{place}"
+            frame = mark_missing(rule, frame, references or {}, missing)
+            flags.append((rule.id, pl.col(missing)))
         else:
-            flags.append(broken(rule, schema))
-    masks = {f"__mask_{at // _BITS}": flags[at : at + _BITS] for at in range(0, len(flags), _BITS)}
-    marked = marked.with_columns(_bits(part).alias(name) for name, part in masks.items())
-    any_broken = pl.any_horizontal(pl.col(name) != 0 for name in masks)
-    ids = [
-        pl.when(pl.col(f"__mask_{place // _BITS}") & (1 << place % _BITS) != 0).then(pl.lit(rule.id))
-        for place, rule in enumerate(judging)
-    ]
-    kept = marked.filter(~any_broken).select(columns)
-    rejected = marked.filter(any_broken).select(*columns, pl.concat_list(ids).list.drop_nulls().alias(BROKEN_RULES))
-    return Split(kept, rejected)
+            flags.append((rule.id, broken(rule, schema)))
+    return mark(frame, flags, name)
+
+
+def split(frame: pl.LazyFrame, rules: Iterable[Rule], references: References | None = None) -> Split:
+    """Divide the rows by the rules whose verdict is quarantine; other rules are left out."""
+    columns = frame.collect_schema().names()
+    marked, marks = mark_broken(frame, rules, "mask", references)
+    rejected = marked.filter(marks.any).select(*columns, marks.broken.alias(BROKEN_RULES))
+    return Split(marked.filter(~marks.any).select(columns), rejected)
 
 
 def _bits(flags: Sequence[pl.Expr]) -> pl.Expr:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from contracts.model import Contract
-from expectations.predicates import split
+from expectations.predicates import Marks, mark_broken
 from expectations.rules import Rule, rules_of
 from tasks import control, quarantine
 from tasks.batches import Batch
 from tasks.lake import Lake, LakeFile, batch_key
 from tasks.load import checked_in_warehouse
-from tasks.preprocess import BROKEN_TYPES, blank_to_null, duplicate_lines, to_clean
+from tasks.preprocess import blank_to_null, duplicate_lines, to_clean
 from tasks.reading import LINE, Delivered, read_delivered
 
 if TYPE_CHECKING:
@@ -113,14 +113,8 @@ def sift(
     """
     raw = batch.contract
     rows = blank_to_null(delivered.rows, raw)
-    kept, broken_raw = _set_aside(rows, rules_of(raw))
-
-    candidate = folder / "candidate.parquet"
-    typed = to_clean(kept, raw, clean, delivery=batch.delivery, batch_id=batch.batch_id, timezone=timezone)
-    typed.sink_parquet(candidate, compression="lz4")
-    frame = pl.scan_parquet(candidate)
-    convertible = frame.filter(pl.col(BROKEN_TYPES).list.len() == 0).drop(BROKEN_TYPES)
-    accepted, broken_clean = _set_aside(convertible, rules_of(clean))
+    candidates = _candidates(rows, batch, clean, folder / "candidate.parquet", timezone)
+    accepted = candidates.accepted
 
     whole = attempt == quarantine.FIRST
 
@@ -138,12 +132,14 @@ def sift(
     gates: tuple[GateResult, ...] = ()
     if whole or not _is_empty(accepted):
         gates = (
-            judged(raw, (rows if whole else kept).drop(LINE), lambda _: False),
-            judged(clean, convertible if whole else accepted, lambda rule: checked_in_warehouse(clean, rule)),
+            judged(raw, (rows if whole else candidates.kept(rows)).drop(LINE), lambda _: False),
+            judged(
+                clean, candidates.convertible if whole else accepted, lambda rule: checked_in_warehouse(clean, rule)
+            ),
         )
     lost = duplicate_lines(accepted, clean)
     unique = accepted.filter(~pl.col(LINE).is_in(lost.implode())) if len(lost) else accepted
-    broken = pl.concat([broken_raw, broken_clean, _unconvertible(frame, clean)])
+    broken = candidates.broken()
     parts = [quarantine.malformed_part(raw, delivered.malformed)] if delivered.malformed.height else []
     if broken.height or not parts:
         columns_of = quarantine.delivered_columns(raw, clean)
@@ -177,17 +173,63 @@ def _is_empty(frame: pl.LazyFrame) -> bool:
     return frame.head(1).collect().is_empty()
 
 
-def _set_aside(rows: pl.LazyFrame, rules: tuple[Rule, ...]) -> tuple[pl.LazyFrame, pl.DataFrame]:
-    """Rows that keep every quarantine rule, and (source_line, rule_ids) of the others."""
-    mine = tuple(r for r in rules if r.verdict == "quarantine" and r.kind not in ("foreign_key", "unique"))
-    parts = split(rows, mine)
-    broken = parts.broken.select(LINE, pl.col("broken_rules").alias("rule_ids")).collect(engine="streaming")
-    return parts.kept, broken
+@dataclass(frozen=True)
+class _Candidates:
+    """Delivered rows as clean rows, one for one, each with what it breaks: raw rules, its types, clean rules.
+
+    What a row breaks first is why it is set aside.
+    """
+
+    rows: pl.LazyFrame
+    columns: tuple[str, ...]
+    steps: tuple[Marks, Marks, Marks]
+
+    @property
+    def convertible(self) -> pl.LazyFrame:
+        """The rows that keep the raw rules and fit their types."""
+        of_raw, of_types, _ = self.steps
+        return self.rows.filter(~of_raw.any & ~of_types.any).select(self.columns)
+
+    @property
+    def accepted(self) -> pl.LazyFrame:
+        """The rows that break nothing."""
+        return self.rows.filter(~self._any).select(self.columns)
+
+    def broken(self) -> pl.DataFrame:
+        """source_line and rule_ids of the rows that are to be set aside."""
+        of_raw, of_types, of_clean = self.steps
+        why = (
+            pl.when(of_raw.any).then(of_raw.broken).when(of_types.any).then(of_types.broken).otherwise(of_clean.broken)
+        )
+        return self.rows.filter(self._any).select(LINE, why.alias("rule_ids")).collect(engine="streaming")
+
+    def kept(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Of delivered rows those that keep the raw rules."""
+        return rows.join(self.rows.filter(self.steps[0].any).select(LINE), on=LINE, how="anti")
+
+    @property
+    def _any(self) -> pl.Expr:
+        return pl.any_horizontal(step.any for step in self.steps)
 
 
-def _unconvertible(frame: pl.LazyFrame, clean: Contract) -> pl.DataFrame:
-    """Rows whose text reads well but does not fit the clean type (too many digits or decimals), with their rules."""
-    ids = {c.name: quarantine.type_rule(clean.table, c.name) for c in clean.columns}
-    rules = pl.col(BROKEN_TYPES).list.eval(pl.element().replace_strict(ids, return_dtype=pl.String))
-    lost = frame.filter(pl.col(BROKEN_TYPES).list.len() > 0)
-    return lost.select(LINE, rules.alias("rule_ids")).collect(engine="streaming")
+def _candidates(rows: pl.LazyFrame, batch: Batch, clean: Contract, file: Path, timezone: str) -> _Candidates:
+    """Read and judge the rows in one pass, written to `file`."""
+    marked, of_raw = mark_broken(rows, _of_this_file(batch.contract), "raw")
+    typed, of_types = to_clean(
+        marked,
+        batch.contract,
+        clean,
+        delivery=batch.delivery,
+        batch_id=batch.batch_id,
+        timezone=timezone,
+        beside=of_raw.columns,
+    )
+    judged, of_clean = mark_broken(typed, _of_this_file(clean), "clean")
+    judged.sink_parquet(file, compression="lz4")
+    types = Marks({m: [quarantine.type_rule(clean.table, c) for c in names] for m, names in of_types.ids.items()})
+    return _Candidates(pl.scan_parquet(file), clean.names, (of_raw, types, of_clean))
+
+
+def _of_this_file(contract: Contract) -> tuple[Rule, ...]:
+    """The rules that single rows break, and that need no other row or table."""
+    return tuple(rule for rule in rules_of(contract) if rule.kind not in ("foreign_key", "unique"))

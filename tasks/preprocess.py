@@ -12,10 +12,11 @@ from contracts.model import Column, Contract, Normaliser
 from contracts.polars_types import polars_schema
 from expectations import parsing
 from expectations.parsing import parse
+from expectations.predicates import Marks, mark
 from tasks.reading import LINE
 
 SHARED = ("row_hash", "delivery_date", "batch_id", LINE)
-BROKEN_TYPES = "broken_types"
+_TEXT = "__text_"
 _NULL = "\x00"
 _SEPARATOR = "\x1f"
 
@@ -26,15 +27,30 @@ def blank_to_null(rows: pl.LazyFrame, raw: Contract) -> pl.LazyFrame:
 
 
 def to_clean(
-    rows: pl.LazyFrame, raw: Contract, clean: Contract, *, delivery: date, batch_id: str, timezone: str
-) -> pl.LazyFrame:
-    """Rows of the clean contract's columns, and `broken_types`: columns whose text the clean type cannot hold.
+    rows: pl.LazyFrame,
+    raw: Contract,
+    clean: Contract,
+    *,
+    delivery: date,
+    batch_id: str,
+    timezone: str,
+    beside: Sequence[str] = (),
+) -> tuple[pl.LazyFrame, Marks]:
+    """Rows of the clean contract's columns, and those `beside` them; the columns whose type cannot hold their text.
 
     Takes blank_to_null rows (text columns and source_line); one row out for each row in.
     """
     own = [c for c in clean.columns if c.name not in SHARED]
     parsed = [c for c in own if c.business_date_of is None]
-    typed = rows.select(LINE, *(_typed(c, raw) for c in parsed), _broken_types(parsed, raw))
+    checked = [c for c in parsed if not c.type.is_text]
+    # Step by step, for each text is to be read once: Polars would read it again wherever its value is used.
+    read = rows.select(
+        LINE, *beside, *(_read(c, raw) for c in parsed), *(_text(c, raw).alias(_TEXT + c.name) for c in checked)
+    )
+    # Too large, or too many decimals.
+    lost = [(c.name, pl.col(_TEXT + c.name).is_not_null() & pl.col(c.name).is_null()) for c in checked]
+    marked, marks = mark(read, lost, "types")
+    typed = marked.with_columns(_filled(pl.col(c.name), c).alias(c.name) for c in parsed if c.default is not None)
     dates = [_business_date(c, timezone) for c in own if c.business_date_of is not None]
     shared = [
         _row_hash(parsed),
@@ -42,11 +58,12 @@ def to_clean(
         pl.lit(batch_id).alias("batch_id"),
     ]
     schema = polars_schema(clean)
-    return (
+    out = (
         typed.with_columns(dates)
         .with_columns(shared)
-        .select(*(pl.col(name).cast(type_) for name, type_ in schema.items()), BROKEN_TYPES)
+        .select(*(pl.col(name).cast(type_) for name, type_ in schema.items()), *beside, *marks.columns)
     )
+    return out, marks
 
 
 def typed_columns(
@@ -67,29 +84,25 @@ def _business_date(column: Column, timezone: str) -> pl.Expr:
     return instant.dt.replace_time_zone("UTC").dt.convert_time_zone(timezone).dt.date().alias(column.name)
 
 
-def _typed(column: Column, raw: Contract) -> pl.Expr:
-    delivered = raw.by_name[column.source or column.name]
-    text = normalised(pl.col(delivered.name), column.normalise)
+def _text(column: Column, raw: Contract) -> pl.Expr:
+    return normalised(pl.col(raw.by_name[column.source or column.name].name), column.normalise)
+
+
+def _read(column: Column, raw: Contract) -> pl.Expr:
+    """The column as its text reads; NULL where the text is not a value of the type."""
+    delivered, text = raw.by_name[column.source or column.name], _text(column, raw)
     value = text if column.type.is_text else parse(text, delivered.logical, delivered.formats, column.type)
-    if column.default is not None:
-        missing = pl.lit(column.default)
-        value = value.fill_null(missing if column.type.is_text else parse(missing, column.logical, (), column.type))
     return value.alias(column.name)
 
 
-def _broken_types(columns: list[Column], raw: Contract) -> pl.Expr:
-    """Names of the columns that hold text which is not a value of the clean type (too large, too many decimals)."""
-    checks = []
-    for column in columns:
-        if column.type.is_text:
-            continue
-        delivered = raw.by_name[column.source or column.name]
-        text = normalised(pl.col(delivered.name), column.normalise)
-        lost = text.is_not_null() & parse(text, delivered.logical, delivered.formats, column.type).is_null()
-        checks.append(pl.when(lost).then(pl.lit(column.name)))
-    if not checks:
-        return pl.lit([], dtype=pl.List(pl.String)).alias(BROKEN_TYPES)
-    return pl.concat_list(checks).list.drop_nulls().alias(BROKEN_TYPES)
+def _filled(value: pl.Expr, column: Column) -> pl.Expr:
+    missing = pl.lit(column.default)
+    return value.fill_null(missing if column.type.is_text else parse(missing, column.logical, (), column.type))
+
+
+def _typed(column: Column, raw: Contract) -> pl.Expr:
+    value = _read(column, raw)
+    return value if column.default is None else _filled(value, column).alias(column.name)
 
 
 def normalised(text: pl.Expr, steps: tuple[Normaliser, ...]) -> pl.Expr:

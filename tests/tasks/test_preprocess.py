@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from contracts.model import Contract
 from contracts.polars_types import polars_schema
-from tasks.preprocess import BROKEN_TYPES, blank_to_null, duplicate_lines, to_clean
+from tasks.preprocess import blank_to_null, duplicate_lines, to_clean
 
 BATCH = "b" * 32
+BROKEN_TYPES = "broken_types"
 
 
 def cleaned(
@@ -28,13 +29,13 @@ def cleaned(
     rows: dict[str, list[str | None]],
     timezone: str = "Asia/Kolkata",
 ) -> pl.DataFrame:
-    """What to_clean makes of rows of text, numbered from 2."""
+    """What to_clean makes of rows of text, numbered from 2, and the names of the columns that do not fit."""
     raw = raw_things(folder, *raw_columns)
     clean = contract(folder, "clean.things", [*clean_columns, *SHARED_COLUMNS])
     height = len(next(iter(rows.values())))
     frame = pl.LazyFrame({"source_line": range(2, height + 2), **rows}, schema_overrides=dict.fromkeys(rows, pl.String))
-    out = to_clean(frame, raw, clean, delivery=DAY, batch_id=BATCH, timezone=timezone)
-    found = out.collect()
+    out, marks = to_clean(frame, raw, clean, delivery=DAY, batch_id=BATCH, timezone=timezone)
+    found = out.with_columns(marks.broken.alias(BROKEN_TYPES)).drop(marks.columns).collect()
     assert found.drop(BROKEN_TYPES).schema == polars_schema(clean)
     assert found.height == height
     return found
