@@ -200,11 +200,12 @@ def run(folder: Path, factors: Sequence[int], days: int, orders: int, rounds: in
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(homes[factor], copy)
                 shutil.copytree(delivery.root / batch.isoformat(), copy / "inbox" / batch.isoformat())
-                found[factor].append(_measure(copy, batch))
+                found[factor].append(measured_apart(copy, batch))
     return {factor: medians(turns) for factor, turns in found.items()}
 
 
-def _measure(home: Path, day: date) -> dict[str, Costs]:
+def measured_apart(home: Path, day: date) -> dict[str, Costs]:
+    """The same, in a process of its own; raises RuntimeError with the last that it said."""
     ended = subprocess.run(
         [sys.executable, __file__, "--measure", str(home), "--day", day.isoformat()],
         check=False,
