@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-startup bench-increment bench-gates bench-growth bench-peers bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-startup bench-increment bench-gates bench-growth bench-peers bench-queries bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -89,6 +89,9 @@ bench-site: .venv/ready-test ## Measure building the site of a history of 400 da
 bench-memory: .venv/ready-test ## Clean files of 0.2, 0.7 and 2.8 GB below 2 GiB, merge below DW_MEMORY_LIMIT (12 GB of disk)
 	$(BIN)/python benchmarks/memory.py $(if $(FOLDER),--folder $(FOLDER))
 	$(BIN)/python benchmarks/merge_memory.py $(if $(FOLDER),--folder $(FOLDER))
+
+bench-queries: .venv/ready-test ## Measure queries on the warehouse of `make run`, or of another home (FOLDER=)
+	$(BIN)/python benchmarks/queries.py --home $(or $(FOLDER),.warehouse)
 
 landing: .venv/ready ## Make build/landing.zip, the package of the functions that check files where they land
 	$(BIN)/python -m tasks.landing_package build/landing.zip
