@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: .venv/ready ## Generate a delivery of three days and load it, from files to marts, and build its site
 	$(BIN)/dw generate
