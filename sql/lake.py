@@ -77,13 +77,20 @@ def _standing(source: Contract, reader: Contract) -> str:
     columns, key = ", ".join(_quoted(source.names)), _quoted(source.key)
     order = ", ".join(f"{c} DESC NULLS LAST" for c in _quoted(c for c in (source.load.versioned_by, "row_hash") if c))
     rank = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(key)} ORDER BY {order}) AS row_rank"
-    scope, on = "", increment.sources.get(str(source.table)) if increment else None
+    taken, on = "TRUE", increment.sources.get(str(source.table)) if increment else None
     if increment and isinstance(on, str):
         same = " AND ".join(f"found.{c} = delivered.{c}" for c in key)
         wanted = f'found."{on}" IN (SELECT "{increment.key}" FROM {reader.table.taken})'
-        scope = f" WHERE EXISTS (SELECT 1 FROM {view} AS found WHERE {same} AND {wanted})"
-    delivered = f"SELECT {columns}, {rank} FROM {view} AS delivered{scope}"
-    return f"SELECT {columns} FROM ({delivered}) AS ranked WHERE row_rank = 1"
+        taken = f"EXISTS (SELECT 1 FROM {view} AS found WHERE {same} AND {wanted})"
+    rows = f"FROM {view} AS delivered WHERE {taken}"
+    # Few keys come twice: to rank these alone costs a tenth of ranking all.
+    doubled = f"SELECT {', '.join(key)} {rows} GROUP BY {', '.join(key)} HAVING COUNT(*) > 1"
+    is_doubled = f"SELECT 1 FROM ({doubled}) AS doubled WHERE " + " AND ".join(
+        f"doubled.{c} = delivered.{c}" for c in key
+    )
+    ranked = f"SELECT {columns}, {rank} {rows} AND EXISTS ({is_doubled})"
+    once = f"SELECT {columns} {rows} AND NOT EXISTS ({is_doubled})"
+    return f"{once} UNION ALL SELECT {columns} FROM ({ranked}) AS ranked WHERE row_rank = 1"
 
 
 def _quoted(names: Iterable[str]) -> list[str]:
