@@ -16,3 +16,5 @@ SELECT
     CAST(closing_quantity - opening_quantity AS DECIMAL(18, 2)) AS amount,
     movement_count AS row_count
 FROM core.fact_inventory_daily
+-- A day that moved nothing adds nothing: most rows are carried forward.
+WHERE closing_quantity <> opening_quantity OR movement_count <> 0
