@@ -16,10 +16,42 @@ ordered_events AS (
         device,
         LOWER(COALESCE(user_agent, '')) AS agent,
         ROW_NUMBER() OVER (PARTITION BY visitor_id ORDER BY event_at, event_id) AS event_position,
-        LAG(event_at) OVER (PARTITION BY visitor_id ORDER BY event_at, event_id) AS previous_event_at
+        LAG(event_at) OVER (PARTITION BY visitor_id ORDER BY event_at, event_id) AS previous_event_at,
+        LAG(event_at, 30) OVER (PARTITION BY visitor_id ORDER BY event_at, event_id) AS thirtieth_before_at
     FROM clean.web_events
 ),
 
+flagged_events AS (
+    SELECT
+        event_id,
+        visitor_id,
+        customer_id,
+        event_type,
+        event_at,
+        event_date,
+        page_url,
+        order_id,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        device,
+        CASE
+            WHEN device = 'bot' THEN 1
+            WHEN agent LIKE '%bot%' OR agent LIKE '%crawler%' OR agent LIKE '%spider%' THEN 1
+            WHEN agent LIKE '%headless%' OR agent LIKE '%python-requests%' OR agent LIKE 'curl/%' THEN 1
+            ELSE 0
+        END AS is_agent_bot,
+        event_position,
+        thirtieth_before_at,
+        CASE
+            WHEN previous_event_at IS NULL THEN 1
+            WHEN event_at > DATEADD(minute, 30, previous_event_at) THEN 1
+            ELSE 0
+        END AS opens_visit
+    FROM ordered_events
+),
+
+-- Instants only grow, so that the latest opening up to an event is that of its own visit.
 numbered_visits AS (
     SELECT
         event_id,
@@ -34,37 +66,15 @@ numbered_visits AS (
         utm_medium,
         utm_campaign,
         device,
-        agent,
+        is_agent_bot,
         event_position,
-        SUM(
-            CASE
-                WHEN previous_event_at IS NULL THEN 1
-                WHEN event_at > DATEADD(minute, 30, previous_event_at) THEN 1
-                ELSE 0
-            END
-        ) OVER (PARTITION BY visitor_id ORDER BY event_position ROWS UNBOUNDED PRECEDING) AS visit_number
-    FROM ordered_events
-),
-
-timed_visits AS (
-    SELECT
-        event_id,
-        visitor_id,
-        customer_id,
-        event_type,
-        event_at,
-        event_date,
-        page_url,
-        order_id,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        device,
-        agent,
-        event_position,
-        visit_number,
-        MIN(event_at) OVER (PARTITION BY visitor_id, visit_number) AS visit_started_at
-    FROM numbered_visits
+        thirtieth_before_at,
+        SUM(opens_visit) OVER (PARTITION BY visitor_id ORDER BY event_position ROWS UNBOUNDED PRECEDING)
+            AS visit_number,
+        MAX(CASE WHEN opens_visit = 1 THEN event_at END)
+            OVER (PARTITION BY visitor_id ORDER BY event_position ROWS UNBOUNDED PRECEDING)
+            AS visit_started_at
+    FROM flagged_events
 ),
 
 -- 259,200 seconds are 3 days: a visit that never pauses becomes one session per 3 days from its own start.
@@ -82,15 +92,25 @@ parted_visits AS (
         utm_medium,
         utm_campaign,
         device,
-        agent,
+        is_agent_bot,
         event_position,
         visit_number,
-        CAST(FLOOR(CAST(DATEDIFF(second, visit_started_at, event_at) AS DECIMAL(18, 6)) / 259200) AS BIGINT)
-            AS part_number
-    FROM timed_visits
+        CASE
+            WHEN DATEDIFF(second, visit_started_at, event_at) < 259200 THEN 0
+            ELSE CAST(FLOOR(CAST(DATEDIFF(second, visit_started_at, event_at) AS DECIMAL(18, 6)) / 259200) AS BIGINT)
+        END AS part_number,
+        CASE
+            WHEN DATE_TRUNC('minute', thirtieth_before_at) = DATE_TRUNC('minute', event_at)
+                THEN CAST(
+                    FLOOR(CAST(DATEDIFF(second, visit_started_at, thirtieth_before_at) AS DECIMAL(18, 6)) / 259200)
+                    AS BIGINT
+                )
+        END AS part_of_thirtieth_before
+    FROM numbered_visits
 ),
 
 -- The positions of the events that speak for their session: first, landing, first touch, last customer, last order.
+-- More than 30 events in a minute: the thirtieth before an event lies in its minute and in its session.
 session_events AS (
     SELECT
         event_id,
@@ -105,7 +125,7 @@ session_events AS (
         utm_medium,
         utm_campaign,
         device,
-        agent,
+        CASE WHEN is_agent_bot = 1 OR part_of_thirtieth_before = part_number THEN 1 ELSE 0 END AS is_bot_sign,
         event_position,
         visit_number,
         part_number,
@@ -117,10 +137,7 @@ session_events AS (
         MAX(CASE WHEN customer_id IS NOT NULL THEN event_position END)
             OVER (PARTITION BY visitor_id, visit_number, part_number) AS customer_position,
         MAX(CASE WHEN event_type = 'purchase' AND order_id IS NOT NULL THEN event_position END)
-            OVER (PARTITION BY visitor_id, visit_number, part_number) AS order_position,
-        COUNT(event_id)
-            OVER (PARTITION BY visitor_id, visit_number, part_number, DATE_TRUNC('minute', event_at))
-            AS events_in_minute
+            OVER (PARTITION BY visitor_id, visit_number, part_number) AS order_position
     FROM parted_visits
 ),
 
@@ -146,15 +163,7 @@ sessions AS (
         SUM(CASE WHEN event_type = 'add_to_cart' THEN 1 ELSE 0 END) AS add_to_cart_count,
         SUM(CASE WHEN event_type = 'checkout' THEN 1 ELSE 0 END) AS checkout_count,
         SUM(CASE WHEN event_type = 'purchase' THEN 1 ELSE 0 END) AS purchase_count,
-        MAX(
-            CASE
-                WHEN device = 'bot' THEN 1
-                WHEN agent LIKE '%bot%' OR agent LIKE '%crawler%' OR agent LIKE '%spider%' THEN 1
-                WHEN agent LIKE '%headless%' OR agent LIKE '%python-requests%' OR agent LIKE 'curl/%' THEN 1
-                WHEN events_in_minute > 30 THEN 1
-                ELSE 0
-            END
-        ) AS bot_signs
+        MAX(is_bot_sign) AS bot_signs
     FROM session_events
     GROUP BY visitor_id, visit_number, part_number
 ),
