@@ -117,15 +117,16 @@ def load_stage_dedupe(contract: Contract) -> list[Statement]:
 
 
 def publish(
-    contract: Contract, registry: Registry, graph: Graph, *, full: bool, first: bool = False
+    contract: Contract, registry: Registry, graph: Graph, *, full: bool, first: bool = False, unique: bool = False
 ) -> list[Statement]:
     """The whole publish of a stage, in order, for one transaction; nothing in it depends on the engine.
 
     `first`: the table has a key and holds nothing (`any_row`). All that the stage holds is new then: there is nothing
-    to compare, and no image but the stage itself.
+    to compare, and no image but the stage itself. `unique`: the audit of the stage has found no key twice, which is
+    not asked again.
     """
     table = contract.table
-    plan = list(_stage_checks(contract))
+    plan = list(_stage_checks(contract, unique=unique))
     if not first:
         plan += _images(contract, full=full)
         plan += _closing_check(contract)
@@ -217,7 +218,7 @@ def take(contract: Contract) -> list[Statement]:
     ]
 
 
-def _stage_checks(contract: Contract) -> Iterator[Statement]:
+def _stage_checks(contract: Contract, *, unique: bool) -> Iterator[Statement]:
     stage, load = contract.table.stage, contract.load
     named = [*contract.key, load.date, load.partition, load.increment.key if load.increment else None]
     columns = list(dict.fromkeys(c for c in named if c))
@@ -228,7 +229,7 @@ def _stage_checks(contract: Contract) -> Iterator[Statement]:
             f"SELECT COALESCE(SUM(CASE WHEN {some} THEN 1 ELSE 0 END), 0) AS row_count FROM {stage}",
             f"{contract.table}: NULL in {', '.join(columns)}: rows are merged by these",
         )
-    if contract.key:
+    if contract.key and not unique:
         key = ", ".join(contract.key)
         yield Statement(
             "check",

@@ -149,7 +149,7 @@ class Loader:
         result.raise_if_blocked()
 
         def publish() -> Counts:
-            counts = self._publish(contract, came, full=False, watch=watch)
+            counts = self._publish(contract, came, result, full=False, watch=watch)
             record_results(warehouse, [result], self.run_at)
             on_publish(counts)
             return counts
@@ -244,17 +244,22 @@ class Loader:
         self, contract: Contract, staged: int, results: tuple[GateResult, ...], started: float, *, full: bool
     ) -> Counts:
         def publish() -> Counts:
-            counts = self._publish(contract, Counts(staged=staged), full=full)
+            counts = self._publish(contract, Counts(staged=staged), results[-1], full=full)
             record_results(self.warehouse, results, self.run_at, self.delivery)
             self._record_build(contract.table, counts, time.perf_counter() - started)
             return counts
 
         return self.warehouse.transaction(publish)
 
-    def _publish(self, contract: Contract, counts: Counts, *, full: bool, watch: Watch = NO_WATCH) -> Counts:
+    def _publish(
+        self, contract: Contract, counts: Counts, of_stage: GateResult, *, full: bool, watch: Watch = NO_WATCH
+    ) -> Counts:
         # Nobody else publishes it between this look and the transaction's end (one run at a time).
         first = bool(contract.key) and self.warehouse.query(merge.any_row(contract)).is_empty()
-        for statement in merge.publish(contract, self.registry, self.graph, full=full, first=first):
+        plan = merge.publish(
+            contract, self.registry, self.graph, full=full, first=first, unique=found_unique(contract, of_stage)
+        )
+        for statement in plan:
             if statement.step == "check":
                 found = self.warehouse.query(statement.sql).row(0, named=True)
                 if found["row_count"]:
@@ -298,3 +303,9 @@ class Loader:
 def checked_in_warehouse(contract: Contract, rule: Rule) -> bool:
     """Rules of a clean table that need the warehouse: references to other tables, and the key after deduplication."""
     return rule.needs_warehouse or (rule.kind == "unique" and rule.columns == contract.key)
+
+
+def found_unique(contract: Contract, of_stage: GateResult) -> bool:
+    """Whether an audit has counted the rows of doubled keys, and there are none."""
+    asked = [r for r in of_stage.results if r.rule.kind == "unique" and r.rule.columns == contract.key]
+    return bool(asked) and all(r.success and r.failed == 0 for r in asked)

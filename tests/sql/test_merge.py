@@ -10,7 +10,10 @@ import pytest
 from sql_harness import Bench, MakeBench, Refused, contract, counts
 
 from contracts.ids import TableId
+from expectations.rules import rules_of
+from expectations.verdicts import GateResult, RuleResult
 from sql import merge
+from tasks.load import found_unique
 
 D1, D2, D3 = date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)
 T1, T2, T3 = datetime(2024, 1, 1, 10), datetime(2024, 1, 2, 10), datetime(2024, 1, 3, 10)
@@ -372,6 +375,29 @@ def test_a_first_publish_leaves_what_a_comparison_with_nothing_leaves(strategy: 
             left.append(told)
         assert left[0] == left[1]
         assert left[0][0] == [(len(rows), 0, 0)]
+
+
+def test_doubled_keys_are_looked_for_by_the_publish_unless_the_audit_has_looked() -> None:
+    bench = shop()
+    looks = {
+        unique: [s.note for s in merge.publish(SALES, bench.registry, bench.graph, full=False, unique=unique)]
+        for unique in (False, True)
+    }
+    assert [note for note in looks[False] if note not in looks[True]] == [
+        "core.fact_sales: the stage has several rows of one (order_id)"
+    ]
+    rules = rules_of(SALES)
+    [key] = [rule for rule in rules if rule.kind == "unique"]
+    [other] = [rule for rule in rules if rule.kind == "not_null"][:1]
+
+    def audit(*results: RuleResult) -> GateResult:
+        return GateResult(SALES.table, "r", "", 1, results, (), 0.0)
+
+    assert found_unique(SALES, audit(RuleResult(key, 9, 0, True)))
+    assert not found_unique(SALES, audit(RuleResult(key, 9, 2, False)))
+    assert not found_unique(SALES, audit(RuleResult(key, 0, 0, False)))
+    assert not found_unique(SALES, audit(RuleResult(other, 9, 0, True)))
+    assert not found_unique(SALES, audit())
 
 
 def test_a_first_publish_compares_nothing_and_copies_each_row_once(bench: Bench) -> None:
