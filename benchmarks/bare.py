@@ -51,13 +51,13 @@ def clean(file: Path, raw: Contract, contract: Contract, out: Path) -> Path:
     text = text_of(file, raw.names)
     absent = [name for name in raw.names if name not in text.collect_schema()]
     rows = text.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).with_row_index(LINE, 1)
-    typed = to_clean(
+    typed, _ = to_clean(
         blank_to_null(rows.with_columns(pl.col(LINE).cast(pl.Int64)), raw), raw, contract,
         delivery=date.fromisoformat(file.parent.name), batch_id="bare", timezone="Asia/Kolkata",
     )  # fmt: skip
     target = out / f"{contract.table.name}.parquet"
     required = [column.name for column in contract.columns if column.required]
-    kept = typed.drop("broken_types").drop_nulls(required)
+    kept = typed.select(contract.names).drop_nulls(required)
     (kept.unique(subset=list(contract.key), keep="any") if contract.key else kept).sink_parquet(target)
     return target
 
