@@ -11,6 +11,7 @@ from datetime import date
 
 import duckdb
 import pytest
+from small_shop import read_repository
 from sql_harness import Bench, contract, counts
 
 from sql import merge
@@ -26,14 +27,17 @@ MERGE = (
 )
 
 
-def filled(second: str, settings: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+EMPTY = "INSERT INTO t SELECT a, b FROM source WHERE a < 0"
+
+
+def filled(second: str, settings: tuple[str, ...], first: str = EMPTY) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config={"threads": 2})
     for setting in settings:
         connection.execute(setting)
     connection.execute("CREATE TABLE t (a BIGINT NOT NULL, b VARCHAR)")
     connection.execute(f"CREATE TABLE source AS SELECT i AS a, 'x' || i AS b FROM range({ROWS}) AS r(i)")
     connection.execute("BEGIN")
-    connection.execute("INSERT INTO t SELECT a, b FROM source WHERE a < 0")
+    connection.execute(first)
     connection.execute(second)
     connection.execute("COMMIT")
     return connection
@@ -59,6 +63,25 @@ def test_without_the_setting_rows_are_lost_and_counts_do_not_tell(second: str) -
     assert number(connection, "SELECT COUNT(DISTINCT b) FROM t") == expected
     assert number(connection, "SELECT COUNT(*) FROM t") == ROWS
     assert number(connection, "SELECT COUNT(a) FROM t") == ROWS
+
+
+def test_an_order_overrules_the_setting_where_both_inserts_have_one() -> None:
+    """Why a publish inserts into its table once."""
+    by_a = " ORDER BY a"
+    lost = 0 if VERSION <= FAULTY_UP_TO else ROWS
+    assert number(filled(INSERT + by_a, SESSION, EMPTY + by_a), "SELECT COUNT(DISTINCT b) FROM t") == lost
+    for first in (EMPTY, "DELETE FROM t", "DELETE FROM t USING source AS s WHERE t.a = s.a"):
+        assert number(filled(INSERT + by_a, SESSION, first), "SELECT COUNT(DISTINCT b) FROM t") == ROWS
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_publish_inserts_into_its_table_at_most_once(*, first: bool, full: bool) -> None:
+    registry, graph = read_repository()
+    for made in registry.values():
+        if made.table.layer != "raw":
+            plan = merge.publish(made, registry, graph, full=full, first=first and bool(made.key))
+            assert len([s for s in plan if s.sql.startswith(f"INSERT INTO {made.table} ")]) <= 1
 
 
 @pytest.mark.parametrize("column", ["a", "b"])

@@ -406,6 +406,33 @@ def test_a_first_publish_compares_nothing_and_copies_each_row_once(bench: Bench)
     assert [s.step for s in plan].count("insert") == 1
 
 
+def test_the_rows_of_a_first_publish_lie_in_the_order_of_the_sort_key() -> None:
+    group, groups = 122_880, 3
+    sales = contract(
+        "core.sales",
+        "sale_id bigint key\nday_number bigint required",
+        {"strategy": "upsert", "increment": {"key": "sale_id", "from": {"clean.events": "event_id"}}},
+        sort_key=("day_number", "sale_id"),
+    )
+    bench = Bench([sales], {"core.sales": "SELECT event_id AS sale_id, 1 AS day_number FROM clean.events"}, threads=2)
+    for statement in merge.empty_stage(sales):
+        bench.run(statement.sql)
+    scattered = f"SELECT i, i % 1000 FROM range({groups * group}) AS r(i) ORDER BY HASH(i)"
+    bench.connection.execute(f"INSERT INTO {sales.table.stage} {scattered}")
+    bench.run("BEGIN")
+    for statement in merge.publish(sales, bench.registry, bench.graph, full=True, first=True):
+        bench.run(statement.sql)
+    bench.run("COMMIT")
+    found = bench.connection.execute(
+        f"SELECT MIN(day_number), MAX(day_number), COUNT(DISTINCT sale_id) FROM core.sales "
+        f"GROUP BY rowid // {group} ORDER BY 1"
+    ).fetchall()
+    assert sum(rows for *_, rows in found) == groups * group
+    days = [day for first, last, _ in found for day in (first, last)]
+    assert days == sorted(days)
+    assert len(found) == groups
+
+
 def test_a_merge_joins_on_the_date_too_so_that_it_touches_the_days_of_the_batch_only(bench: Bench) -> None:
     plan = merge.publish(SALES, bench.registry, bench.graph, full=False)
     [merged] = [s.sql for s in plan if s.step == "merge"]
