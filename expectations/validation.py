@@ -50,6 +50,10 @@ _BY_CLASS = (
 )
 
 
+# What each of them needs, by engine and form of the result: asked once a process, as it costs 10 ms.
+_NEEDS: dict[tuple[type[FlatEngine], str], dict[type, Any]] = {}
+
+
 @dataclass(frozen=True)
 class _Prepared:
     expectation: Any
@@ -66,7 +70,7 @@ class PreparedSuite:
     ) -> None:
         self.name = suite.name
         self._engine, self._format = engine, parse_result_format(dict(result_format))
-        known: dict[type, Any] = {}
+        known = _NEEDS.setdefault((engine, repr(self._format)), {})
         # One that asks the data which metrics it needs can be prepared only where the data are.
         self._prepared = [
             None if _asks_the_data(e) else _prepared(e, engine(), known, self._format) for e in suite.expectations
@@ -96,6 +100,8 @@ def _asks_the_data(expectation: Any) -> bool:
 def _prepared(expectation: Any, engine: FlatEngine, known: dict[type, Any], result_format: Any) -> _Prepared:
     # The Validator names the batch in every expectation; here the name is always the same one.
     asked = expectation.copy(update={"batch_id": _BATCH})
+    # Made anew by each look at it.
+    configuration = asked.configuration
     runtime = {"result_format": dict(result_format)}
     kind = type(asked)
     try:
@@ -108,12 +114,18 @@ def _prepared(expectation: Any, engine: FlatEngine, known: dict[type, Any], resu
     if kind.get_validation_dependencies in _BY_CLASS:
         # Which metrics it needs follows from its class; what they are about, from its arguments.
         known[kind] = needs
-        arguments = asked._get_runtime_kwargs(runtime) | {"batch_id": _BATCH}
+        arguments = {**arguments_of(asked, configuration.kwargs), **runtime, "batch_id": _BATCH}
         metrics = {
             name: asked.metric() if metric.metric_name == METRIC else _metric(metric.metric_name, arguments)
             for name, metric in metrics.items()
         }
-    return _Prepared(asked, asked.configuration, metrics, needs.result_format)
+    return _Prepared(asked, configuration, metrics, needs.result_format)
+
+
+def arguments_of(expectation: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_get_runtime_kwargs` of Great Expectations gives without the result's form, of a configuration's kwargs."""
+    names = {*expectation.runtime_keys, *expectation.success_keys, *expectation.domain_keys} - {"result_format"}
+    return {name: given[name] if name in given else expectation._get_default_value(name) for name in names}
 
 
 def _metric(name: str, arguments: dict[str, Any]) -> MetricConfiguration:
