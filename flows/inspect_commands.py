@@ -27,6 +27,7 @@ from sql import ddl, merge, portable, semantic, views
 from sql.dialect import SqlError, line_of, macros_of, to_duckdb, to_redshift, to_spark
 from sql.graph import Graph
 from sql.reconcile import per_day, read_checks
+from tasks import sql_cache
 from tasks.scaffold import unfilled
 from tasks.settings import Settings
 from tasks.sources import settings_for
@@ -60,6 +61,7 @@ def _located(fault: str) -> dict[str, object]:
 
 def _checked(root: Path, *, write: bool) -> tuple[list[str], dict[str, int]]:
     """Every fault, and how much was looked at."""
+    sql_cache.use(Settings().build_cache)
     try:
         registry = Registry.read(root, validate=True)
         rules = {contract.table: rules_of(contract) for contract in registry.values()}

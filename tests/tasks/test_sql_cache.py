@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from command_line import Dw
 
 from contracts.ids import TableId
 from contracts.registry import REPOSITORY, Registry
@@ -22,6 +23,7 @@ from sql.graph import Graph
 from sql.lake import lake_select, lake_text
 from sql.reconcile import read_checks, touched
 from tasks import sql_cache
+from tasks.settings import Settings
 
 STATEMENT = "SELECT CAST(a AS DECIMAL(18, 2)) / NULLIF(b, 0) AS share FROM core.t WHERE day = :day"
 
@@ -189,3 +191,8 @@ def test_a_stage_is_written_anew_for_another_contract(process: None, registry: R
 def test_the_text_of_a_lake_transform_is_its_select(process: None, registry: Registry) -> None:
     graph, table = Graph.read(REPOSITORY, registry), TableId.parse("curated.web_sessions")
     assert lake_text(table, registry, graph) == dialect.to_redshift(lake_select(table, registry, graph))
+
+
+def test_a_check_uses_it_too(process: None, dw: Dw) -> None:
+    assert dw("check").code == 0
+    assert Settings().build_cache in sql_cache._USED
