@@ -75,7 +75,8 @@ def test_a_row_that_another_key_has_now_counts_for_that_one(taken: str) -> None:
 def test_on_spark_names_are_flat_and_nothing_else_differs() -> None:
     known, graph = house(SCOPED)
     text = " ".join(spark_select(VISITS, known, graph).split())
-    assert text.startswith("WITH clean__events AS ( SELECT `id`, `who`, `place`, `row_hash` FROM (")
+    standing = "SELECT `id`, `who`, `place`, `row_hash` FROM lake__clean__events AS delivered"
+    assert text.startswith(f"WITH clean__events AS ( {standing}")
     for view in (lake_view(EVENTS.table), lake_view(PLACES.table), VISITS.taken):
         assert view not in text
         assert f"FROM {flat(view)}" in text
