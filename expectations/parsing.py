@@ -41,12 +41,12 @@ _ISO_TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     rf"(Z|{_OFFSET}(:?[0-5][0-9])?)?$"
 )
-# Polars reads the first two, whose texts have one length each, five times as fast as the others.
+# Most texts have one of two lengths; Polars reads these, given alone, five times as fast as the others.
 _ISO_FORMS = (
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S.%6f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f%#z",
+    ("%Y-%m-%dT%H:%M:%S", pl.col("left").str.len_bytes() == 19),
+    ("%Y-%m-%dT%H:%M:%S.%6f", pl.col("left").str.len_bytes() == 26),
+    ("%Y-%m-%dT%H:%M:%S%.f", True),
+    ("%Y-%m-%dT%H:%M:%S%.f%#z", True),
 )
 # Each directive as Python's strptime means it, but a year is always four digits.
 DIRECTIVES = {
@@ -155,10 +155,11 @@ def _instants(texts: pl.Series) -> pl.Series:
     """ISO texts as UTC instants: each form is tried on what the ones before it left, the common ones first."""
     iso = _where(pl.col("left"), _ISO_TIME).str.replace(" ", "T", literal=True).str.strip_suffix("Z")
     rows = texts.alias("left").to_frame().select(iso, pl.lit(None, pl.Datetime("us")).alias("read"))
-    for form in _ISO_FORMS:
+    for form, is_likely in _ISO_FORMS:
         if rows["left"].null_count() == rows.height:
             break
-        found = pl.col("left").str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
+        likely = pl.when(is_likely).then("left")
+        found = likely.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
         rows = rows.with_columns(pl.coalesce("read", found).alias("read"))
         rows = rows.with_columns(pl.when(pl.col("read").is_null()).then("left").alias("left"))
     return rows.select(_of_our_years(pl.col("read"))).to_series().alias(texts.name)

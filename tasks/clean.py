@@ -23,6 +23,9 @@ from tasks.reading import LINE, Delivered, read_delivered
 if TYPE_CHECKING:
     from expectations.gate import Gate, GateResult
 
+# Of a delivered file, packed or not: unpacked it is some 20 times as much.
+_SMALL = 1 << 20
+
 
 @dataclass(frozen=True)
 class Cleaned:
@@ -141,7 +144,7 @@ def sift(
     unique = accepted.filter(~pl.col(LINE).is_in(lost.implode())) if len(lost) else accepted
     broken = candidates.broken()
     parts = [quarantine.malformed_part(raw, delivered.malformed)] if delivered.malformed.height else []
-    if broken.height or not parts:
+    if broken.height:
         columns_of = quarantine.delivered_columns(raw, clean)
         parts.append(quarantine.payload_part(delivered.rows, raw, broken, columns_of))
     mark = quarantine.fingerprint(raw, clean)
@@ -225,9 +228,16 @@ def _candidates(rows: pl.LazyFrame, batch: Batch, clean: Contract, file: Path, t
         beside=of_raw.columns,
     )
     judged, of_clean = mark_broken(typed, _of_this_file(clean), "clean")
-    judged.sink_parquet(file, compression="lz4")
     types = Marks({m: [quarantine.type_rule(clean.table, c) for c in names] for m, names in of_types.ids.items()})
-    return _Candidates(pl.scan_parquet(file), clean.names, (of_raw, types, of_clean))
+    return _Candidates(_held(judged, file, batch.bytes), clean.names, (of_raw, types, of_clean))
+
+
+def _held(rows: pl.LazyFrame, file: Path, delivered_bytes: int) -> pl.LazyFrame:
+    """The rows, computed once: those of a small delivery in memory, others on disk."""
+    if delivered_bytes <= _SMALL:
+        return rows.collect(engine="streaming").lazy()
+    rows.sink_parquet(file, compression="lz4")
+    return pl.scan_parquet(file)
 
 
 def _of_this_file(contract: Contract) -> tuple[Rule, ...]:

@@ -63,6 +63,8 @@ def quarantined(
     batch: Batch, run_id: str, parts: list[pl.DataFrame], *, attempt: int = FIRST, fingerprint: str | None = None
 ) -> pl.DataFrame:
     """One row per delivered row set aside, by line, from parts of source_line, rule_ids, observed, payload."""
+    if not parts:
+        return pl.DataFrame(schema=SCHEMA)
     origin = {
         "table_name": str(batch.contract.table),
         "batch_id": batch.batch_id,

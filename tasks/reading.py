@@ -27,7 +27,7 @@ from contracts.model import Contract, Delivery
 LINE = "source_line"
 _CHUNK = 8 << 20
 # JSON lines: what becomes one file of scratch, what the fast reader is given at once, what it is not tried on again.
-_BLOCK, _PIECE, _FEW = 32 << 20, 1 << 20, 16 << 10
+_BLOCK, _PIECE, _FEW = 32 << 20, 256 << 10, 8 << 10
 _END = "\x04"
 
 
@@ -228,9 +228,9 @@ def _read_jsonl(chunks: Iterator[bytes], name: str, contract: Contract, scratch:
                 malformed += [(records + number, text, reason) for number, text, reason in broken]
                 records += frame.height + len(broken)
                 frames.append(frame)
+            found = found or _keys(block)
             parts.append(scratch / f"{name}.{len(parts)}.parquet")
             pl.concat(frames).write_parquet(parts[-1], compression="lz4")
-            found = found or _keys(block)
     except pl.exceptions.PolarsError as error:
         raise UnreadableFile(f"{name}: not JSON lines that can be read: {error}; {_expected(contract)}") from error
     if malformed and len(malformed) == records:

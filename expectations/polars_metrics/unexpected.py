@@ -65,10 +65,11 @@ class Listing:
         """The list made of the rows found (None: there are none), personal data masked."""
         if not self.reported:
             return None
-        if found is None:
-            found = pl.DataFrame({name: [] for name in (*self.columns, *self.index, ROW)})
         if self.what == "unexpected_index_query":
-            return f'df.with_row_index("row").filter(pl.col("row").is_in({found[ROW].to_list()}))'
+            rows = [] if found is None else found[ROW].to_list()
+            return f'df.with_row_index("row").filter(pl.col("row").is_in({rows}))'
+        if found is None:
+            return []
         if self.what == "unexpected_index_list" and not self.index:
             return found[ROW].to_list()
         if self.what == "unexpected_rows":
@@ -76,14 +77,14 @@ class Listing:
         names = (*self.columns, ROW) if self.what == "unexpected_value_counts" else self.columns
         if self.what == "unexpected_index_list":
             names = tuple(dict.fromkeys((*self.columns, *self.index)))
-        rows = [masked(one, masks) for one in found.select(dict.fromkeys(names).keys()).iter_rows(named=True)]
+        told = [masked(one, masks) for one in found.select(dict.fromkeys(names).keys()).iter_rows(named=True)]
         if self.what == "unexpected_index_list":
-            return self._indexes(rows)
+            return self._indexes(told)
         if self.what == "unexpected_value_counts":
-            return [tuple(one.values()) for one in rows]
+            return [tuple(one.values()) for one in told]
         if self.about == ("column",):
-            return [one[self.columns[0]] for one in rows]
-        return [tuple(one[name] for name in self.columns) for one in rows] if "column_A" in self.about else rows
+            return [one[self.columns[0]] for one in told]
+        return [tuple(one[name] for name in self.columns) for one in told] if "column_A" in self.about else told
 
     def _indexes(self, rows: Sequence[dict[str, Any]]) -> list[Any]:
         if self.result_format.get("exclude_unexpected_values") and rows:

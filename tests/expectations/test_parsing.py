@@ -25,6 +25,29 @@ def parsed(
     return frame.select(parse(pl.col("text"), logical, formats, kind)).to_series().to_list()
 
 
+BY_FORM = {
+    "2026-01-05T09:15:30Z": datetime(2026, 1, 5, 9, 15, 30),
+    " 2026-01-05 09:15:30 ": datetime(2026, 1, 5, 9, 15, 30),
+    "2026-01-05T09:15:30.123456Z": datetime(2026, 1, 5, 9, 15, 30, 123456),
+    "2026-01-05T09:15:30.5": datetime(2026, 1, 5, 9, 15, 30, 500000),
+    "2026-01-05T09:15:30.123+05": datetime(2026, 1, 5, 4, 15, 30, 123000),
+    "2026-01-05T09:15:30+0530": datetime(2026, 1, 5, 3, 45, 30),
+    "0001-01-01T00:00:00+01:00": None,
+    "0000-12-31T23:00:00-02:00": datetime(1, 1, 1, 1),
+    "0000-01-01T00:00:00Z": None,
+    "2026-02-30T09:15:30Z": None,
+    "2026-01-05T9:15:30Z": None,
+    "soon": None,
+    "": None,
+}
+
+
+@given(st.lists(st.sampled_from([*BY_FORM, None]), max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_an_iso_instant_reads_the_same_whatever_forms_stand_beside_it(texts: list[str | None]) -> None:
+    assert parsed(texts, "timestamp") == [None if text is None else BY_FORM[text] for text in texts]
+
+
 @given(st.lists(DIGITS, min_size=1, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_a_decimal_is_read_exactly_or_not_at_all(texts: list[str]) -> None:

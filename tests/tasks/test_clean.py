@@ -140,7 +140,11 @@ def test_the_file_is_kept_as_it_came(place: Place) -> None:
     assert kept.parts[-3:] == (f"delivery_date={DAY}", cleaned.batch.batch_id, "things.csv")
 
 
-def test_each_row_that_breaks_a_rule_is_set_aside_with_what_was_delivered(place: Place) -> None:
+@pytest.mark.parametrize("small", [1 << 20, 0], ids=["held in memory", "held on disk"])
+def test_each_row_that_breaks_a_rule_is_set_aside_with_what_was_delivered(
+    place: Place, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.clean._SMALL", small)
     cleaned = place.take(
         HEADER
         + "ok,1,,open\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from contracts.model import Contract
 from contracts.polars_types import polars_schema
-from tasks.preprocess import blank_to_null, duplicate_lines, to_clean
+from tasks.preprocess import blank_to_null, duplicate_lines, normalised, to_clean
 
 BATCH = "b" * 32
 BROKEN_TYPES = "broken_types"
@@ -167,6 +168,11 @@ def test_a_blank_field_is_null(tmp_path: Path) -> None:
 )
 def test_normalisers_apply_in_their_order(tmp_path: Path, steps: list[str], text: str, value: str | None) -> None:
     assert one(tmp_path, {"normalise": steps}, text, None) == [value, None]
+
+
+@given(st.text(" \t\n\u00a0\u2003ab", max_size=12))
+def test_each_run_of_white_space_collapses_to_one_space(text: str) -> None:
+    assert pl.select(normalised(pl.lit(text), ("collapse_space",))).item() == re.sub(r"\s+", " ", text)
 
 
 def test_a_number_is_read_after_its_text_was_normalised(tmp_path: Path) -> None:
