@@ -37,26 +37,60 @@ balances AS (
     FROM day_movements
 ),
 
--- A day without movements carries the balance of the last one forward.
-snapshots AS (
+days AS (
+    SELECT snapshot_date, CAST(DATE_TRUNC('month', snapshot_date) AS DATE) AS month_date
+    FROM core.fact_inventory_totals
+),
+
+months AS (
+    SELECT DISTINCT month_date FROM days
+),
+
+-- Each balance once for every month that it reaches into. In the order of months, since DuckDB keeps rows as they come:
+-- the rows of one day then lie in those of its month, and not in the whole table.
+balance_months AS (
     SELECT
-        days.snapshot_date,
+        months.month_date,
         balances.product_id,
         balances.warehouse_code,
-        balances.movement_date AS last_movement_date,
-        balances.closing_quantity,
-        CASE WHEN balances.movement_date = days.snapshot_date THEN 1 ELSE 0 END AS moved,
+        balances.movement_date,
         balances.initial_quantity,
         balances.received_quantity,
         balances.sold_quantity,
         balances.returned_quantity,
         balances.adjusted_quantity,
         balances.moved_quantity,
-        balances.movement_count
-    FROM core.fact_inventory_totals AS days
-    INNER JOIN balances
-        ON balances.movement_date <= days.snapshot_date
-        AND days.snapshot_date < COALESCE(balances.next_movement_date, CAST('9999-12-31' AS DATE))
+        balances.movement_count,
+        balances.closing_quantity,
+        COALESCE(balances.next_movement_date, CAST('9999-12-31' AS DATE)) AS next_movement_date
+    FROM balances
+    INNER JOIN months
+        ON balances.movement_date <= LAST_DAY(months.month_date)
+        AND months.month_date < COALESCE(balances.next_movement_date, CAST('9999-12-31' AS DATE))
+    ORDER BY months.month_date
+),
+
+-- A day without movements carries the balance of the last one forward.
+snapshots AS (
+    SELECT
+        days.snapshot_date,
+        balance_months.product_id,
+        balance_months.warehouse_code,
+        balance_months.movement_date AS last_movement_date,
+        balance_months.closing_quantity,
+        CASE WHEN balance_months.movement_date = days.snapshot_date THEN 1 ELSE 0 END AS moved,
+        balance_months.initial_quantity,
+        balance_months.received_quantity,
+        balance_months.sold_quantity,
+        balance_months.returned_quantity,
+        balance_months.adjusted_quantity,
+        balance_months.moved_quantity,
+        balance_months.movement_count
+    FROM balance_months
+    INNER JOIN days
+        ON days.month_date = balance_months.month_date
+        AND balance_months.movement_date <= days.snapshot_date
+        AND days.snapshot_date < balance_months.next_movement_date
 )
 
 SELECT
