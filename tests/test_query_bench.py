@@ -10,11 +10,11 @@ import pytest
 import queries
 from queries import AIM_MS, Scan
 from rich.console import Console
-from small_shop import Shop
+from small_shop import Shop, read_repository
 
 from contracts.ids import TableId
 from contracts.registry import Registry
-from sql import portable
+from sql import ddl, portable
 from tasks.settings import Settings
 from tasks.warehouse.duckdb import DuckDBWarehouse
 
@@ -92,6 +92,37 @@ def test_scans_tell_sorted_rows_from_scattered_ones(tmp_path: Path, order: str, 
         assert (scan.table, scan.row_count, scan.groups) == ("core.t", 1, GROUPS)
         assert scan.scanned_groups == (1 if spared else GROUPS)
         assert scan.is_spared(["day", "b"]) is spared
+
+
+def test_the_stock_of_a_day_lies_in_the_row_groups_of_its_month(tmp_path: Path) -> None:
+    """Its table is too large to be sorted: the SELECT gives it month by month."""
+    registry, graph = read_repository()
+    movements, totals, stock = (
+        registry[TableId.parse(name)]
+        for name in ("clean.inventory_movements", "core.fact_inventory_totals", "core.fact_inventory_daily")
+    )
+    with DuckDBWarehouse(tmp_path / "w.duckdb", threads=2) as warehouse:
+        for statement in (
+            *ddl.create_schemas(["clean", "core"]),
+            *(ddl.create_table(made) for made in (movements, stock)),
+            ddl.create_table(totals, nullable=totals.names),
+        ):
+            warehouse.execute(statement)
+        warehouse.native(
+            "INSERT INTO core.fact_inventory_totals (snapshot_date) "
+            "SELECT DATE '2026-01-01' + i::INT FROM range(240) AS r(i)"
+        )
+        warehouse.native(
+            "INSERT INTO clean.inventory_movements SELECT 'M' || i, 'P' || i, 'W1', 'opening', 5, "
+            "TIMESTAMP '2026-01-01', DATE '2026-01-01', 'h', DATE '2026-01-02', 'b', i FROM range(5000) AS r(i)"
+        )
+        warehouse.execute(f"INSERT INTO {stock.table} {graph.text(stock.table)}")
+        (scan,) = queries.scans(
+            warehouse,
+            "SELECT SUM(closing_quantity) FROM core.fact_inventory_daily WHERE snapshot_date = DATE '2026-04-15'",
+        )
+    assert scan.groups > 8
+    assert scan.scanned_groups < scan.groups / 3
 
 
 def test_the_command_measures_and_tells(
