@@ -27,6 +27,7 @@ from rich.table import Table
 HERE = Path(__file__).parent
 AIM_RATE, AIM_WALL_S, AIM_PEAK_MIB, AIM_OVERHEAD = 300_000, 60, 4_096, 2.0
 ROUNDS = 3
+MEMORY_LIMIT = "2GB"  # of DuckDB; without it, it takes what the machine has
 
 
 def piped(delivery: FullDelivery, home: Path) -> tuple[Cost, list[dict[str, Any]]]:
@@ -35,7 +36,8 @@ def piped(delivery: FullDelivery, home: Path) -> tuple[Cost, list[dict[str, Any]
     inbox_of(home, delivery.export)
     said = home / "stages.json"
     command = [sys.executable, str(HERE / "staged_run.py"), str(said)]
-    cost = processes.measured(command, env={"DW_HOME": str(home), "DO_NOT_TRACK": "1"}, log=home / "run.log")
+    settings = {"DW_HOME": str(home), "DW_MEMORY_LIMIT": MEMORY_LIMIT, "DO_NOT_TRACK": "1"}
+    cost = processes.measured(command, env=settings, log=home / "run.log")
     stages: list[dict[str, Any]] = json.loads(said.read_text())["stages"]
     return cost, stages
 

@@ -54,7 +54,9 @@ def transform(
             on_run=on_glue_run,
         )
         return lake.file(key)
-    with DuckDBWarehouse(None) as engine:
+    with DuckDBWarehouse(
+        None, threads=settings.threads, memory_limit=settings.memory_limit, scratch=settings.scratch / "transform"
+    ) as engine:
         engine.view_frame(table.taken, taken)
         for source, found in files.items():
             engine.view_parquet(lake_view(source), found, registry[source])
