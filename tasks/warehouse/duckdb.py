@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from contracts.ids import BI_SCHEMA, STAGE_SCHEMA, WAREHOUSE_LAYERS, physical_schema, physical_schema_of
 from contracts.model import Contract
@@ -38,6 +40,8 @@ _BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
 
 
 _EXPORTED = "rows.parquet"
+_HANDED_IN = "handed_in"
+_MOST_BINDS = 2_000
 
 
 class DuckDBWarehouse(Warehouse):
@@ -151,10 +155,21 @@ class DuckDBWarehouse(Warehouse):
         if not rows:
             return
         names = ", ".join(f'"{c}"' for c in columns)
-        one = "(" + ", ".join("?" for _ in columns) + ")"
         schema, _, name = table.partition(".")
-        insert = f'INSERT INTO "{physical_schema(schema, self._environment)}"."{name}" ({names}) VALUES {one}'
-        self._native(insert + f", {one}" * (len(rows) - 1), [row.get(c) for row in rows for c in columns])
+        insert = f'INSERT INTO "{physical_schema(schema, self._environment)}"."{name}" ({names})'
+        if len(rows) <= _MOST_BINDS // len(columns):
+            one = "(" + ", ".join("?" for _ in columns) + ")"
+            values = [row.get(c) for row in rows for c in columns]
+            self._native(f"{insert} VALUES {one}" + f", {one}" * (len(rows) - 1), values)
+            return
+        # To plan a statement of many binds takes far longer than to insert the rows.
+        self._connection.register(_HANDED_IN, pa.table({c: [row.get(c) for row in rows] for c in columns}))
+        try:
+            self._native(f"{insert} SELECT {names} FROM {_HANDED_IN}", None)
+        finally:
+            # From a transaction that has failed it goes with what is rolled back.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister(_HANDED_IN)
 
     def has_table(self, table: str) -> bool:
         schema, _, name = table.rpartition(".")
@@ -228,9 +243,9 @@ class DuckDBWarehouse(Warehouse):
     def view_frame(self, name: str, frame: pl.DataFrame) -> None:
         """Hold a frame as a table, for SQL that joins against it."""
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
-        self._connection.register("handed_in", frame.to_arrow())
-        self._connection.execute(f"CREATE TABLE {name} AS SELECT * FROM handed_in")
-        self._connection.unregister("handed_in")
+        self._connection.register(_HANDED_IN, frame.to_arrow())
+        self._connection.execute(f"CREATE TABLE {name} AS SELECT * FROM {_HANDED_IN}")
+        self._connection.unregister(_HANDED_IN)
 
     def close(self) -> None:
         self._connection.close()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -259,3 +260,44 @@ def test_a_file_that_another_process_holds_is_busy(tmp_path: Path) -> None:
                 DuckDBWarehouse(path, read_only=read_only)
         other.communicate()
     DuckDBWarehouse(path).close()
+
+
+def test_many_rows_are_inserted_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {
+            "id": number,
+            "name": "Łódź 'quoted'" if number % 2 else None,
+            "amount": Decimal(number) / 100 if number % 3 else None,
+            "day": date(2026, 1, 1 + number % 28),
+            "at": datetime(2026, 1, 5, 12, 0, 0, number),
+            "is_open": number % 2 == 0,
+            "never": None,
+        }
+        for number in range(12)
+    ]
+    found = []
+    for most in (len(rows) * len(rows[0]), 1):
+        monkeypatch.setattr("tasks.warehouse.duckdb._MOST_BINDS", most)
+        with DuckDBWarehouse(None) as warehouse:
+            warehouse.execute("CREATE SCHEMA core")
+            warehouse.execute(
+                "CREATE TABLE core.kinds (id INTEGER, name VARCHAR(64), amount DECIMAL(18, 2), day DATE, "
+                '"at" TIMESTAMP, is_open BOOLEAN, never VARCHAR(8))'
+            )
+            warehouse.transaction(partial(warehouse.insert_rows, "core.kinds", list(rows[0]), rows))
+            found.append(warehouse.query("SELECT * FROM core.kinds ORDER BY id"))
+    assert found[0].equals(found[1])
+    assert found[0].rows(named=True) == rows
+
+
+def test_many_rows_of_which_one_does_not_fit_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.warehouse.duckdb._MOST_BINDS", 1)
+    with DuckDBWarehouse(None) as warehouse:
+        warehouse.execute("CREATE SCHEMA core")
+        warehouse.execute("CREATE TABLE core.things (id INTEGER NOT NULL)")
+        rows = [{"id": 1}, {"id": None}]
+        with pytest.raises(WarehouseError, match="NOT NULL"):
+            warehouse.transaction(partial(warehouse.insert_rows, "core.things", ["id"], rows))
+        assert warehouse.query("SELECT id FROM core.things").is_empty()
+        warehouse.insert_rows("core.things", ["id"], [{"id": 2}, {"id": 3}])
+        assert warehouse.query("SELECT id FROM core.things ORDER BY id")["id"].to_list() == [2, 3]
