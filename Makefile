@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Telemetry of third parties stays off in everything that make starts.
 export DO_NOT_TRACK := 1
 
-.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-startup bench-increment bench-gates bench-growth bench-peers bench-queries bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
+.PHONY: help run test test-infra terraform spark torture mutants smoke-aws lint format lock bench bench-pipeline bench-startup bench-increment bench-gates bench-growth bench-peers bench-queries bench-site bench-memory landing bench-landing screenshots vendor notebooks clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -66,6 +66,9 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 
 bench: .venv/ready-peers ## Measure everything at full size, some 20 minutes, and write benchmarks/RESULTS.md (FOLDER= keeps the data)
 	$(BIN)/python benchmarks/everything.py $(if $(FOLDER),--folder $(FOLDER))
+
+bench-pipeline: .venv/ready-test ## Measure the whole pipeline at full size beside a bare script, three rounds (FOLDER= keeps the data)
+	$(BIN)/python benchmarks/pipeline.py $(if $(FOLDER),--folder $(FOLDER))
 
 bench-startup: .venv/ready-test ## Measure what `dw --help`, `dw check` and the start of `dw run` take
 	$(BIN)/python benchmarks/startup.py

@@ -25,7 +25,7 @@ def parts(folder: Path) -> list[tuple[str, Sequence[str]]]:
     home = str(folder / "home")
     delivery = full_delivery(folder / "delivery")
     return [
-        ("pipeline", ["pipeline.py", "--folder", str(folder)]),
+        ("pipeline", ["pipeline.py", "--folder", str(folder), "--rounds", "1"]),
         ("queries", ["queries.py", "--home", home]),
         ("increment", ["increment.py", "--home", home, "--delivery", str(delivery.last_day)]),
         ("startup", ["startup.py"]),

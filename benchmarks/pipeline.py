@@ -1,6 +1,6 @@
 """The whole pipeline at full size: delivered files to marts and gates, beside a bare script of the same reads.
 
-Each round is a `dw run` on a home of its own, a fresh process; the bare script takes turns with it. The last home
+Each round is a `dw backfill` of an empty home, a fresh process; the bare script takes turns with it. The last home
 stays, for the benchmarks that ask a full warehouse.
 """
 
@@ -26,16 +26,16 @@ from rich.table import Table
 
 HERE = Path(__file__).parent
 AIM_RATE, AIM_WALL_S, AIM_PEAK_MIB, AIM_OVERHEAD = 300_000, 60, 4_096, 2.0
-ROUNDS = 3
+ROUNDS, PARALLEL = 3, 2
 MEMORY_LIMIT = "2GB"  # of DuckDB; without it, it takes what the machine has
 
 
-def piped(delivery: FullDelivery, home: Path) -> tuple[Cost, list[dict[str, Any]]]:
-    """One `dw run` of the export on an empty home: the process's cost, and that of each stage and table."""
+def piped(delivery: FullDelivery, home: Path, parallel: int) -> tuple[Cost, list[dict[str, Any]]]:
+    """The export loaded into an empty home: the process's cost, and that of each stage and table."""
     shutil.rmtree(home, ignore_errors=True)
     inbox_of(home, delivery.export)
     said = home / "stages.json"
-    command = [sys.executable, str(HERE / "staged_run.py"), str(said)]
+    command = [sys.executable, str(HERE / "staged_run.py"), str(said), delivery.export.name, str(parallel)]
     settings = {"DW_HOME": str(home), "DW_MEMORY_LIMIT": MEMORY_LIMIT, "DO_NOT_TRACK": "1"}
     cost = processes.measured(command, env=settings, log=home / "run.log")
     stages: list[dict[str, Any]] = json.loads(said.read_text())["stages"]
@@ -91,14 +91,14 @@ def _order(stage: str, parts: list[dict[str, Any]]) -> int:
     return list(dict.fromkeys(part["stage"] for part in parts)).index(stage)
 
 
-def run(folder: Path, days: int | None, rounds: int, console: Console) -> dict[str, Any]:
+def run(folder: Path, days: int | None, rounds: int, parallel: int, console: Console) -> dict[str, Any]:
     """Everything measured, as one document; the last home is `folder/home`."""
     with console.status("Generating the full-size delivery"):
         delivery = full_delivery(folder / "delivery", days)
     ours, theirs, stages = [], [], []
     for turn in range(rounds):
         with console.status(f"Round {turn + 1} of {rounds}: the pipeline"):
-            cost, of_stages = piped(delivery, folder / "home")
+            cost, of_stages = piped(delivery, folder / "home", parallel)
             ours.append(cost)
             stages.append(of_stages)
         with console.status(f"Round {turn + 1} of {rounds}: the bare script"):
@@ -111,6 +111,7 @@ def run(folder: Path, days: int | None, rounds: int, console: Console) -> dict[s
         "machine": processes.machine(),
         "load": os.getloadavg()[1],
         "rounds": rounds,
+        "parallel": parallel,
         "generated": {"rows": delivery.rows, "cpu_s": delivery.cpu_s, "wall_s": delivery.wall_s},
         "delivered_bytes": sum(path.stat().st_size for path in delivery.export.iterdir()),
         "pipeline": {**asdict(whole), "orchestration_s": whole.wall_s - work, "each": [asdict(c) for c in ours]},
@@ -183,13 +184,14 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help=f"runs of each, of which the median counts ({ROUNDS})"
     )
+    parser.add_argument("--parallel", type=int, default=PARALLEL, help=f"files cleaned at once ({PARALLEL})")
     parser.add_argument("--days", type=int, help="only so many days of the full size's 400, for a trial")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     chosen = parser.parse_args()
     console = Console(width=140)
     with tempfile.TemporaryDirectory() as scratch:
         folder = chosen.folder or Path(scratch)
-        found = run(folder.resolve(), chosen.days, chosen.rounds, console)
+        found = run(folder.resolve(), chosen.days, chosen.rounds, chosen.parallel, console)
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=2))
     show(found, console)

@@ -44,8 +44,8 @@ def of_pipeline(found: Mapping[str, Any]) -> list[str]:
     ]
     return [
         "## The whole pipeline: files to marts and gates",
-        f"The history as one export ({size:,.0f} MB in ten files) into an empty warehouse by `dw run`; "
-        f"medians of {found['rounds']}.",
+        f"The history as one export ({size:,.0f} MB in ten files) into an empty warehouse by `dw backfill --parallel "
+        f"{found['parallel']}`, rounds: {found['rounds']}. Cleaning ahead counts for what it runs beside.",
         "",
         *(f"- {aim.verdict.strip() or 'told'}: {aim.name}: {aim.told}" for aim in pipeline.aims(found)),
         "",

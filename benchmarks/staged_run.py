@@ -1,7 +1,8 @@
-"""`dw run` on a home, as the command line does it, with CPU, wall and peak memory of each stage written to a file.
+"""`dw backfill` of one delivery, as the command line does it; CPU, wall and peak memory of each stage in a file.
 
-A process of its own: `python benchmarks/staged_run.py <file.json>`, with DW_HOME set. Nothing of the run is left out
-or replaced: the stages are those that its own account counts, and a thread reads the resident memory beside them.
+A process of its own, with DW_HOME set: `python benchmarks/staged_run.py <file.json> <YYYY-MM-DD> <files at once>`.
+Nothing of the run is left out or replaced: the stages are those that its own account counts, and a thread reads the
+resident memory beside them. CPU is that of the process: what is cleaned ahead counts for the stage it runs beside.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ class Stages:
 
 def main() -> int:
     started, cpu = time.perf_counter(), time.process_time()
-    from flows import run_command
+    from flows import operate_commands
     from tasks.report import RunReport
 
     stages, own = Stages(), RunReport.stage
@@ -71,7 +73,8 @@ def main() -> int:
     RunReport.stage = stage  # type: ignore[method-assign]
     watcher = threading.Thread(target=stages.watch, daemon=True)
     watcher.start()
-    failed = run_command.run("shop", None, [], as_json=True)
+    day, parallel = date.fromisoformat(sys.argv[2]), int(sys.argv[3])
+    failed = operate_commands.backfill("shop", day, day, None, parallel, dry_run=False, as_json=True)
     stages.end()
     watcher.join()
     whole = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - started}
