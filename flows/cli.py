@@ -18,7 +18,8 @@ for _panel in ("load", "look", "quarantine", "define", "operate"):
 
 def main() -> None:
     """Run `dw`; every failure is one clear paragraph on standard error and a non-zero exit: 2 for a wrong use."""
-    if "_DW_COMPLETE" in os.environ:
+    is_typing = "_DW_COMPLETE" in os.environ
+    if is_typing:
         complete.convert_nothing()
     debug = bool(os.environ.get("DW_DEBUG"))
     if not debug:
@@ -26,7 +27,8 @@ def main() -> None:
         # Prefect logs a failure twice, with its traceback, before it raises it to us.
         logging.disable(logging.ERROR)
     try:
-        _tell_unknown_settings()
+        if not is_typing:
+            _tell_unknown_settings()
         code = app(standalone_mode=False) or 0
         message = "stopped; what was published stays, the rest is taken up by the next run" if code == 130 else ""
     except KeyboardInterrupt:
