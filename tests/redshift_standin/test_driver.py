@@ -6,6 +6,8 @@ import gc
 import subprocess
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -153,16 +155,27 @@ def test_settings(redshift: redshift_connector.Connection) -> None:
     assert code(redshift, "SET no_such_setting TO 1") == "42704"
 
 
+@contextmanager
+def forgotten_sockets() -> Iterator[None]:
+    """The driver leaves the socket of a login that is refused to the collector, which would blame any later test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
 def test_a_wrong_password_or_database_is_refused(standin: Standin, connect: Connect) -> None:
-    for replaced, state in (
-        ({"password": "wrong"}, "28000"),
-        ({"user": "nobody"}, "28000"),
-        ({"database": "other"}, "3D000"),
-    ):
-        with pytest.raises(redshift_connector.Error) as caught:
-            connect(**replaced)
-        assert caught.value.args[0]["C"] == state
-        assert caught.value.args[0]["S"] == "FATAL"
+    with forgotten_sockets():
+        for replaced, state in (
+            ({"password": "wrong"}, "28000"),
+            ({"user": "nobody"}, "28000"),
+            ({"database": "other"}, "3D000"),
+        ):
+            with pytest.raises(redshift_connector.Error) as caught:
+                connect(**replaced)
+            assert caught.value.args[0]["C"] == state
+            assert caught.value.args[0]["S"] == "FATAL"
+        del caught
 
 
 def test_an_authority_that_is_not_trusted_is_refused(
@@ -180,14 +193,11 @@ def test_a_certificate_for_another_host_is_refused(connect: Connect, tmp_path: P
 
 
 def _refused(connect: Connect, **replaced: Any) -> str:
-    with warnings.catch_warnings():
-        # The driver leaves the socket of a handshake that failed to the collector.
-        warnings.simplefilter("ignore", ResourceWarning)
+    with forgotten_sockets():
         with pytest.raises(redshift_connector.InterfaceError, match="communication error") as caught:
             connect(**replaced)
         told = str(caught.value)
         del caught
-        gc.collect()
     return told
 
 
