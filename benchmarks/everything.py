@@ -27,7 +27,7 @@ def parts(folder: Path) -> list[tuple[str, Sequence[str]]]:
     return [
         ("pipeline", ["pipeline.py", "--folder", str(folder), "--rounds", "1"]),
         ("queries", ["queries.py", "--home", home]),
-        ("increment", ["increment.py", "--home", home, "--delivery", str(delivery.last_day)]),
+        ("increment", ["increment.py", "--home", home, "--delivery", str(delivery.last_day), "--rounds", "1"]),
         ("startup", ["startup.py"]),
         ("peers", ["peers.py"]),
     ]
