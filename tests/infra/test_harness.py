@@ -97,8 +97,8 @@ def test_an_apply_that_hangs_is_made_again_from_the_start(
     )
     ours.chmod(0o755)
     monkeypatch.setenv("PATH", str(ours.parent), prepend=os.pathsep)
-    root.longest_s = 20
-    with pytest.warns(HungWarning, match=r"did not end in 20 s:[\s\S]*waiting for a queue[\s\S]*test_harness"):
+    root.longest_s = 60
+    with pytest.warns(HungWarning, match=r"did not end in 60 s:[\s\S]*waiting for a queue[\s\S]*test_harness"):
         root.apply()
     assert mark.exists()
     assert {r["type"] for r in root.resources()} == {"aws_sns_topic"}
