@@ -1,7 +1,7 @@
 """What one more day costs at the end of a long history, step by step, beside the same day after a few days.
 
 The warehouse is copied before each round. The steps are those of `dw run`, in a process of their own; a whole `dw run`
-of the day is measured beside them, and what it takes more is its start: process, imports, Prefect, Data Docs and site.
+of the day is measured beside them, and what it takes more is its start: process, imports, Prefect and Data Docs.
 """
 
 from __future__ import annotations
