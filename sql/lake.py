@@ -28,7 +28,7 @@ def flat(name: str) -> str:
 def lake_select(table: TableId, registry: Registry, graph: Graph) -> exp.Query:
     """The rows of the taken keys: reads `lake_view` of each source and the frame of taken keys, in Redshift's dialect.
 
-    Each source comes first, as a CTE of the rows that stand; the table's own SELECT reads those.
+    Each source comes first, as CTEs of which the last is the rows that stand; the table's own SELECT reads those.
     """
     contract = registry[table]
     select = scoped(graph.select(table), contract, registry)
@@ -39,9 +39,9 @@ def lake_select(table: TableId, registry: Registry, graph: Graph) -> exp.Query:
             cte = exp.to_table(flat(f"{scan.db}.{scan.name}"))
             cte.set("alias", exp.TableAlias(this=exp.to_identifier(scan.alias_or_name)))
             scan.replace(cte)
-    for source in reversed(sources):
-        standing = parse_select(_standing(registry[source], contract), str(table.sql_file))
-        select = select.with_(flat(str(source)), as_=standing)
+    standing = [cte for source in sources for cte in _standing(registry[source], contract).items()]
+    for name, text in reversed(standing):
+        select = select.with_(name, as_=parse_select(text, str(table.sql_file)))
         # First, as what follows reads it.
         ctes = select.args["with_"].expressions
         ctes.insert(0, ctes.pop())
@@ -67,13 +67,15 @@ def spark_select(table: TableId, registry: Registry, graph: Graph) -> str:
     return to_spark(select)
 
 
-def _standing(source: Contract, reader: Contract) -> str:
+def _standing(source: Contract, reader: Contract) -> dict[str, str]:
     """The rows of a clean table that stand: batches may hold a row again, and the greatest (version, hash) wins.
 
     Of the keys that have a row with a key which the reader has taken; all their rows compete, as the one that stands
-    may be another's now.
+    may be another's now. Texts of CTEs by name, in the order in which they read each other.
     """
     view, increment = lake_view(source.table), reader.load.increment
+    stands = flat(str(source.table))
+    competing, doubled = f"{stands}__competing", f"{stands}__doubled"
     columns, key = ", ".join(_quoted(source.names)), _quoted(source.key)
     order = ", ".join(f"{c} DESC NULLS LAST" for c in _quoted(c for c in (source.load.versioned_by, "row_hash") if c))
     rank = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(key)} ORDER BY {order}) AS row_rank"
@@ -82,15 +84,16 @@ def _standing(source: Contract, reader: Contract) -> str:
         same = " AND ".join(f"found.{c} = delivered.{c}" for c in key)
         wanted = f'found."{on}" IN (SELECT "{increment.key}" FROM {reader.table.taken})'
         taken = f"EXISTS (SELECT 1 FROM {view} AS found WHERE {same} AND {wanted})"
-    rows = f"FROM {view} AS delivered WHERE {taken}"
-    # Few keys come twice: to rank these alone costs a tenth of ranking all.
-    doubled = f"SELECT {', '.join(key)} {rows} GROUP BY {', '.join(key)} HAVING COUNT(*) > 1"
-    is_doubled = f"SELECT 1 FROM ({doubled}) AS doubled WHERE " + " AND ".join(
-        f"doubled.{c} = delivered.{c}" for c in key
-    )
-    ranked = f"SELECT {columns}, {rank} {rows} AND EXISTS ({is_doubled})"
-    once = f"SELECT {columns} {rows} AND NOT EXISTS ({is_doubled})"
-    return f"{once} UNION ALL SELECT {columns} FROM ({ranked}) AS ranked WHERE row_rank = 1"
+    is_doubled = f"SELECT 1 FROM {doubled} WHERE " + " AND ".join(f"{doubled}.{c} = delivered.{c}" for c in key)
+    ranked = f"SELECT {columns}, {rank} FROM {competing} AS delivered WHERE EXISTS ({is_doubled})"
+    once = f"SELECT {columns} FROM {competing} AS delivered WHERE NOT EXISTS ({is_doubled})"
+    return {
+        # Named, so that the files are read once for the three uses.
+        competing: f"SELECT {columns} FROM {view} AS delivered WHERE {taken}",
+        # Few keys come twice: to rank these alone costs a tenth of ranking all.
+        doubled: f"SELECT {', '.join(key)} FROM {competing} GROUP BY {', '.join(key)} HAVING COUNT(*) > 1",
+        stands: f"{once} UNION ALL SELECT {columns} FROM ({ranked}) AS ranked WHERE row_rank = 1",
+    }
 
 
 def _quoted(names: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
@@ -76,11 +77,12 @@ def test_on_spark_names_are_flat_and_nothing_else_differs() -> None:
     known, graph = house(SCOPED)
     text = " ".join(spark_select(VISITS, known, graph).split())
     standing = "SELECT `id`, `who`, `place`, `row_hash` FROM lake__clean__events AS delivered"
-    assert text.startswith(f"WITH clean__events AS ( {standing}")
+    assert text.startswith(f"WITH clean__events__competing AS ( {standing}")
     for view in (lake_view(EVENTS.table), lake_view(PLACES.table), VISITS.taken):
         assert view not in text
         assert f"FROM {flat(view)}" in text
-    assert "), clean__places AS (" in text
+    names = [f"clean__{name}{part}" for name in ("events", "places") for part in ("__competing", "__doubled", "")]
+    assert re.findall(r"(\w+) AS \( SELECT", text)[: len(names)] == names
     assert "FROM clean__events WHERE" in text.replace("clean__events AS events", "clean__events")
     assert "LEFT JOIN clean__places AS places ON places.place = e.place" in text
     assert "ORDER BY `seen` DESC, `row_hash` DESC" in text
