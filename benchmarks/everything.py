@@ -28,8 +28,8 @@ def parts(folder: Path) -> list[tuple[str, Sequence[str]]]:
         ("pipeline", ["pipeline.py", "--folder", str(folder), "--rounds", "1"]),
         ("queries", ["queries.py", "--home", home]),
         ("increment", ["increment.py", "--home", home, "--delivery", str(delivery.last_day), "--rounds", "1"]),
-        ("startup", ["startup.py"]),
-        ("peers", ["peers.py"]),
+        ("startup", ["startup.py", "--rounds", "5"]),
+        ("peers", ["peers.py", "--gates", "1000000"]),
     ]
 
 
