@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -107,6 +108,14 @@ def test_a_row_of_constants_is_united_in_one_way() -> None:
 
 def test_every_test_that_belongs_to_a_file_exists() -> None:
     assert [test for tests in PYTHON.values() for test in tests if not (REPOSITORY / test).exists()] == []
+
+
+def test_no_test_of_a_table_needs_arguments_that_only_pytest_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[1] / "cases")])
+    from cases_of import MORE
+
+    tests = [test for more in MORE.values() for test in more]
+    assert [test for test in tests if inspect.signature(test).parameters] == []
 
 
 def test_a_select_that_a_case_notices_is_killed_and_its_own_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
