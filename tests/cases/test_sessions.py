@@ -157,3 +157,12 @@ def test_a_visitor_who_never_pauses_gets_a_new_session_every_three_days() -> Non
         ("V2", later, later + three_days - half_hour, 144, False),
         ("V2", later + three_days, later + three_days, 1, False),
     ]
+
+
+def test_the_three_days_of_a_later_visit_count_from_its_own_start() -> None:
+    again = START + timedelta(days=2)
+    events = [event(9999, "V1", START), *walk(2 * 48 + 1, timedelta(minutes=30), start=again)]
+    assert sessions(events, "started_at", "ended_at", "event_count") == [
+        (START, START, 1),
+        (again, again + timedelta(days=2), 2 * 48 + 1),
+    ]
