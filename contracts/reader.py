@@ -83,13 +83,36 @@ def read_contract(path: Path, *, file: str | None = None, validate: bool = True)
     return contract
 
 
+# Libraries are imported here: who reads contracts without the standard's schema needs none of them.
+@cache
+def _schema() -> Any:
+    return json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
+
+
+@cache
+def _compiled() -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(_schema(), validate_formats=False)
+
+
 @cache
 def _validator() -> Any:
-    # Imported here: who reads contracts without the standard's schema needs neither it nor its library.
     import jsonschema
 
-    schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
-    return jsonschema.validators.validator_for(schema)(schema)
+    return jsonschema.validators.validator_for(_schema())(_schema())
+
+
+def _errors(data: Any) -> Iterable[Any]:
+    """What the schema says. Compiled it is asked first: it knows a hundred times as fast, but tells less well."""
+    return () if _compiled().is_valid(data) else _validator().iter_errors(data)
+
+
+def _leaf(error: Any) -> Any:
+    """Of the alternatives that all failed, what comes nearest."""
+    from jsonschema.exceptions import best_match
+
+    return best_match([error]) or error
 
 
 def schema_errors(data: Any) -> list[tuple[Key, str]]:
@@ -97,12 +120,10 @@ def schema_errors(data: Any) -> list[tuple[Key, str]]:
 
     An object in which anything is wrong has "unevaluated" keys for the schema too.
     """
-    from jsonschema.exceptions import best_match
-
     faults: list[tuple[Key, str]] = []
     unknown: list[tuple[Key, str]] = []
-    for error in _validator().iter_errors(data):
-        leaf = best_match([error]) or error
+    for error in _errors(data):
+        leaf = _leaf(error)
         at: Key = tuple(leaf.absolute_path)
         keys = re.findall(r"'([^']*)'", leaf.message)
         if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):
@@ -118,12 +139,10 @@ def _schema_faults(document: Document) -> Iterable[str]:
     An object with any fault has unknown ("unevaluated") keys for the schema too; those are told only where no other
     fault explains them.
     """
-    from jsonschema.exceptions import best_match
-
     unknown: dict[Key, bool] = {}
     others: dict[tuple[Key, str], None] = {}
-    for error in _validator().iter_errors(document.data):
-        leaf = best_match([error]) or error
+    for error in _errors(document.data):
+        leaf = _leaf(error)
         at: Key = tuple(leaf.absolute_path)
         keys = re.findall(r"'([^']*)'", leaf.message)
         if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):
