@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -35,6 +32,7 @@ from contracts.model import (
     Verdict,
 )
 from contracts.source import ContractError, Document, Key, read_document
+from contracts.standard import schema_faults
 from contracts.types import ColumnType
 
 T = TypeVar("T")
@@ -73,94 +71,14 @@ def read_contract(path: Path, *, file: str | None = None, validate: bool = True)
     `validate=False` leaves out the standard's JSON schema (slow, and `dw check` has run it); our own checks always run.
     """
     document = read_document(path, name=file)
-    faults = list(_schema_faults(document)) if validate else []
-    if faults:
-        raise ContractError(faults)
+    if validate and (faults := schema_faults(document.data)):
+        faults.sort(key=lambda fault: document.line(fault[0]))
+        raise ContractError([document.fault(at, f"not valid ODCS: {what}") for at, what in faults])
     try:
         contract = _Reader(document).contract()
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ContractError([f"{document.where()}: not the shape of a data contract ({error!r})"]) from error
     return contract
-
-
-# Libraries are imported here: who reads contracts without the standard's schema needs none of them.
-@cache
-def _schema() -> Any:
-    return json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
-
-
-@cache
-def _compiled() -> Any:
-    import jsonschema_rs
-
-    return jsonschema_rs.validator_for(_schema(), validate_formats=False)
-
-
-@cache
-def _validator() -> Any:
-    import jsonschema
-
-    return jsonschema.validators.validator_for(_schema())(_schema())
-
-
-def _errors(data: Any) -> Iterable[Any]:
-    """What the schema says. Compiled it is asked first: it knows a hundred times as fast, but tells less well."""
-    return () if _compiled().is_valid(data) else _validator().iter_errors(data)
-
-
-def _leaf(error: Any) -> Any:
-    """Of the alternatives that all failed, what comes nearest."""
-    from jsonschema.exceptions import best_match
-
-    return best_match([error]) or error
-
-
-def schema_errors(data: Any) -> list[tuple[Key, str]]:
-    """What the standard's JSON schema says of plain data: where and what, unknown keys last (other faults cause some).
-
-    An object in which anything is wrong has "unevaluated" keys for the schema too.
-    """
-    faults: list[tuple[Key, str]] = []
-    unknown: list[tuple[Key, str]] = []
-    for error in _errors(data):
-        leaf = _leaf(error)
-        at: Key = tuple(leaf.absolute_path)
-        keys = re.findall(r"'([^']*)'", leaf.message)
-        if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):
-            unknown += [((*at, key), f"unknown key {key!r}") for key in keys]
-        else:
-            faults.append((at, leaf.message))
-    return faults + unknown
-
-
-def _schema_faults(document: Document) -> Iterable[str]:
-    """What the standard's JSON schema says, each fault once and at its own line.
-
-    An object with any fault has unknown ("unevaluated") keys for the schema too; those are told only where no other
-    fault explains them.
-    """
-    unknown: dict[Key, bool] = {}
-    others: dict[tuple[Key, str], None] = {}
-    for error in _errors(document.data):
-        leaf = _leaf(error)
-        at: Key = tuple(leaf.absolute_path)
-        keys = re.findall(r"'([^']*)'", leaf.message)
-        if keys and leaf.validator in ("additionalProperties", "unevaluatedProperties"):
-            certain = leaf.validator == "additionalProperties"
-            unknown |= {(*at, key): certain or unknown.get((*at, key), False) for key in keys}
-        else:
-            message = leaf.message if len(leaf.message) < 300 else leaf.message[:300] + " …"
-            if leaf.validator == "required" and leaf.message.startswith("'map'") and "logicalType" not in leaf.instance:
-                # The schema asks "if logicalType is map", which holds where there is none.
-                message = "'logicalType' is a required property"
-            others[at, message] = None
-    explained = {at[:i] for at, _ in others for i in range(len(at))}
-    faults = [
-        *others,
-        *((at, f"unknown key {at[-1]!r}") for at, certain in unknown.items() if certain or at[:-1] not in explained),
-    ]
-    for at, message in sorted(faults, key=lambda fault: document.line(fault[0])):
-        yield document.fault(at, f"not valid ODCS: {message}")
 
 
 class _Reader:

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from contracts.ids import LAYERS, TableId
 from contracts.model import DIMENSION_ALIASES, DIMENSIONS, SEVERITIES, Quality
-from contracts.reader import COLUMN_PROPERTIES, RELATIONSHIP_PROPERTIES, SLA_UNITS, TABLE_PROPERTIES, schema_errors
+from contracts.reader import COLUMN_PROPERTIES, RELATIONSHIP_PROPERTIES, SLA_UNITS, TABLE_PROPERTIES
 from contracts.source import ContractError, Document
+from contracts.standard import schema_faults
 from contracts.types import ColumnType
 from contracts.writer import yaml_text
 from expectations.rules import rules_of
@@ -301,7 +302,7 @@ class _Table:
     def _by_schema(self) -> None:
         """Set aside what the standard's own schema refuses, part by part, until it refuses nothing more."""
         for _ in range(50):
-            found = next(iter(schema_errors(self.data)), None)
+            found = next(iter(schema_faults(self.data)), None)
             if found is None:
                 return
             path, message = found

@@ -12,9 +12,9 @@ import jsonschema
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contracts.reader import schema_errors
 from contracts.registry import REPOSITORY
 from contracts.source import read_document
+from contracts.standard import schema_faults
 
 SCHEMA = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
 JUDGE = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
@@ -59,7 +59,7 @@ def changed(draw: st.DrawFn) -> Any:
 
 
 def test_every_contract_is_valid_for_both() -> None:
-    assert [schema_errors(data) for data in DOCUMENTS] == [[]] * len(DOCUMENTS)
+    assert [schema_faults(data) for data in DOCUMENTS] == [[]] * len(DOCUMENTS)
     assert all(JUDGE.is_valid(data) for data in DOCUMENTS)
 
 
@@ -69,4 +69,4 @@ def test_every_contract_is_valid_for_both() -> None:
 @example([])
 @example("text")
 def test_what_one_refuses_the_other_refuses(data: Any) -> None:
-    assert bool(schema_errors(data)) != JUDGE.is_valid(data)
+    assert bool(schema_faults(data)) != JUDGE.is_valid(data)

@@ -16,9 +16,10 @@ from small_tree import contract_text
 
 from contracts.ids import TableId
 from contracts.model import Contract
-from contracts.reader import read_contract, schema_errors
+from contracts.reader import read_contract
 from contracts.registry import REPOSITORY, Registry
 from contracts.source import ContractError, Document, read_document
+from contracts.standard import schema_faults
 from contracts.writer import yaml_text
 from expectations.predicates import measure
 from expectations.rules import Rule, rules_of
@@ -50,7 +51,7 @@ def placeless(contract: Contract) -> Contract:
 def again(contract: Contract, source: Document, folder: Path) -> Imported:
     """A contract that was exported, and imported from that."""
     out = exported(source, contract)
-    assert schema_errors(out) == []
+    assert schema_faults(out) == []
     (found,), left_out = imported(document(yaml_text(out), folder))
     assert left_out == []
     return found
