@@ -1,10 +1,40 @@
 -- One row per product, warehouse and day since its first movement. Semi-additive: quantities never sum over days.
 WITH
+days AS (
+    SELECT snapshot_date, CAST(DATE_TRUNC('month', snapshot_date) AS DATE) AS month_date
+    FROM core.fact_inventory_totals
+),
+
+months AS (
+    SELECT DISTINCT month_date FROM days
+),
+
+asked_days AS (
+    SELECT MIN(snapshot_date) AS first_date, MAX(snapshot_date) AS last_date
+    FROM days
+),
+
+-- What moved before the first day that is asked for is one balance brought forward, on the day of its last movement.
+brought_forward AS (
+    SELECT
+        inventory_movements.product_id,
+        inventory_movements.warehouse_code,
+        inventory_movements.movement_date,
+        inventory_movements.movement_id,
+        inventory_movements.movement_type,
+        inventory_movements.quantity,
+        CASE
+            WHEN inventory_movements.movement_date >= asked_days.first_date THEN inventory_movements.movement_date
+        END AS asked_date
+    FROM clean.inventory_movements
+    INNER JOIN asked_days ON inventory_movements.movement_date <= asked_days.last_date
+),
+
 day_movements AS (
     SELECT
         product_id,
         warehouse_code,
-        movement_date,
+        MAX(movement_date) AS movement_date,
         SUM(CASE WHEN movement_type = 'opening' THEN quantity ELSE 0 END) AS initial_quantity,
         SUM(CASE WHEN movement_type = 'receipt' THEN quantity ELSE 0 END) AS received_quantity,
         -SUM(CASE WHEN movement_type = 'sale' THEN quantity ELSE 0 END) AS sold_quantity,
@@ -13,8 +43,8 @@ day_movements AS (
             AS adjusted_quantity,
         SUM(quantity) AS moved_quantity,
         COUNT(movement_id) AS movement_count
-    FROM clean.inventory_movements
-    GROUP BY product_id, warehouse_code, movement_date
+    FROM brought_forward
+    GROUP BY product_id, warehouse_code, asked_date
 ),
 
 -- The balance after each day with movements, and the day on which the next one replaces it.
@@ -35,15 +65,6 @@ balances AS (
             AS closing_quantity,
         LEAD(movement_date) OVER (PARTITION BY product_id, warehouse_code ORDER BY movement_date) AS next_movement_date
     FROM day_movements
-),
-
-days AS (
-    SELECT snapshot_date, CAST(DATE_TRUNC('month', snapshot_date) AS DATE) AS month_date
-    FROM core.fact_inventory_totals
-),
-
-months AS (
-    SELECT DISTINCT month_date FROM days
 ),
 
 -- Each balance once for every month that it reaches into. In the order of months, since DuckDB keeps rows as they come:

@@ -1,13 +1,28 @@
 -- One row per pair bought together in two orders and in one of 2,000; a product twice in an order counts once.
 WITH
-baskets AS (
-    SELECT DISTINCT order_id, product_id
+order_lines AS (
+    SELECT order_id, product_id
     FROM core.fact_sales
     WHERE is_revenue
 ),
 
 all_orders AS (
-    SELECT COUNT(DISTINCT order_id) AS order_count FROM baskets
+    SELECT COUNT(DISTINCT order_id) AS order_count FROM order_lines
+),
+
+product_lines AS (
+    SELECT product_id, COUNT(order_id) AS line_count
+    FROM order_lines
+    GROUP BY product_id
+),
+
+-- A pair is never bought more often than either of its products: rarer products need no partner.
+baskets AS (
+    SELECT DISTINCT order_lines.order_id, order_lines.product_id
+    FROM order_lines
+    INNER JOIN product_lines ON product_lines.product_id = order_lines.product_id
+    CROSS JOIN all_orders
+    WHERE product_lines.line_count >= 2 AND product_lines.line_count * 2000 >= all_orders.order_count
 ),
 
 product_orders AS (
