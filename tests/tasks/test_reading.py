@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import zlib
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -219,6 +221,32 @@ def test_a_broken_gzip_stream_loads_nothing(tmp_path: Path, content: bytes) -> N
     message = refused(tmp_path, content, file="things.csv.gz", compression="gzip")
     assert message.startswith("things.csv.gz: the gzip stream is broken or cut off (")
     assert message.endswith("nothing of it was loaded, deliver it again")
+
+
+def test_a_gzip_file_filled_up_with_zero_bytes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_CHUNK", 4)
+    (tmp_path / "file.gz").write_bytes(gzip.compress(b"id,name\n") + gzip.compress(b"1,a\n") + bytes(512))
+    assert b"".join(reading._unpacked(tmp_path / "file.gz")) == b"id,name\n1,a\n"
+
+
+@given(content=st.binary(max_size=60), place=st.integers(0, 90), byte=st.integers(0, 255), cut=st.integers(0, 90))
+def test_a_gzip_file_holds_what_python_reads_of_it_or_nothing(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, place: int, byte: int, cut: int
+) -> None:
+    packed = bytearray(gzip.compress(content) * 2)
+    packed[min(place, len(packed) - 1)] = byte
+    path = tmp_path_factory.mktemp("gzip") / "file.gz"
+    path.write_bytes(packed[: max(len(packed) - cut, 1)])
+
+    def told(unpack: Callable[[], bytes]) -> bytes | str:
+        try:
+            return unpack()
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patch, gzip.open(path) as by_python:
+        patch.setattr(reading, "_CHUNK", 16)
+        assert told(lambda: b"".join(reading._unpacked(path))) == told(by_python.read)
 
 
 def test_gzip_of_nothing_is_an_empty_file(tmp_path: Path) -> None:
