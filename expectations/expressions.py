@@ -81,8 +81,7 @@ def _breaks(rule: Rule, schema: Schema) -> pl.Expr:
         raise Unsupported(f"{rule.id}: a {rule.kind} rule is not an expression over one row")
     value, dtype = _columns(rule, schema)[0], schema.get(rule.columns[0])
     if rule.kind == "parses_as":
-        parsed = _parsed(rule, value)
-        return parsed.is_null() & value.is_not_null()
+        return _parsed(rule, schema).is_null() & value.is_not_null()
     if rule.kind == "in_set":
         return ~value.is_in(_typed_values(rule, args["values"], dtype))
     if rule.kind == "matches":
@@ -92,7 +91,7 @@ def _breaks(rule: Rule, schema: Schema) -> pl.Expr:
     if rule.kind == "length":
         return _outside(value.str.len_chars(), args, lambda bound: pl.lit(int(bound)))
     if "logical" in args:
-        value, dtype = _parsed(rule, value), polars_type(_read_type(rule))
+        value, dtype = _parsed(rule, schema), polars_type(_read_type(rule))
     return _outside(value, args, lambda bound: _literal(rule, bound, dtype))
 
 
@@ -105,7 +104,7 @@ def evaluated(rule: Rule, schema: Schema | None = None) -> pl.Expr:
         return _condition(rule, schema).count()
     columns = _columns(rule, schema)
     if rule.kind == "between" and "logical" in rule.args:
-        return _parsed(rule, columns[0]).count()
+        return _parsed(rule, schema).count()
     if len(columns) == 1:
         return columns[0].count()
     return pl.all_horizontal(c.is_not_null() for c in columns).sum()
@@ -156,8 +155,16 @@ def _columns(rule: Rule, schema: Schema) -> list[pl.Expr]:
     return [read(rule, column, schema) for column in rule.columns]
 
 
-def _parsed(rule: Rule, text: pl.Expr) -> pl.Expr:
-    return parse(text, rule.args["logical"], rule.args.get("formats") or (), _read_type(rule))
+def parsed_column(column: str, logical: str, formats: Sequence[str] = ()) -> str:
+    """The name of a column that holds how another one reads, as its default type: rules read it where it is there."""
+    return f"__{column} as {logical} {' '.join(formats)}"
+
+
+def _parsed(rule: Rule, schema: Schema) -> pl.Expr:
+    column, logical, formats = rule.columns[0], rule.args["logical"], rule.args.get("formats") or ()
+    if (known := parsed_column(column, logical, formats)) in schema:
+        return pl.col(known)
+    return parse(read(rule, column, schema), logical, formats, _read_type(rule))
 
 
 def _read_type(rule: Rule) -> ColumnType:

@@ -53,11 +53,14 @@ class Gate:
         batch_id: str,
         references: References | None = None,
         only: Only | None = None,
+        blank_is_null: bool | None = None,
     ) -> GateResult:
-        """Check a frame; a foreign key needs its table in `references`, or must be left out by `only`."""
-        lazy = frame.lazy()
-        raw = contract.table.layer == "raw"
-        data = PolarsBatch(lazy, references=references, masks=contract.masks, blank_is_null=raw)
+        """Check a frame; a foreign key needs its table in `references`, or must be left out by `only`.
+
+        Blank text of a raw table counts as NULL; `blank_is_null=False` says that it is NULL already.
+        """
+        blank = contract.table.layer == "raw" if blank_is_null is None else blank_is_null
+        data = PolarsBatch(frame.lazy(), references=references, masks=contract.masks, blank_is_null=blank)
         return self._check(contract, data, PolarsExecutionEngine, "lake", run_id, batch_id, only)
 
     def check_relation(

@@ -41,7 +41,8 @@ _ISO_TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     rf"(Z|{_OFFSET}(:?[0-5][0-9])?)?$"
 )
-# Most texts have one of two lengths; Polars reads these, given alone, five times as fast as the others.
+# Most texts have one of three lengths; Polars reads these, given alone, five times as fast as the others.
+_ISO_UTC = "%Y-%m-%dT%H:%M:%SZ"
 _ISO_FORMS = (
     ("%Y-%m-%dT%H:%M:%S", pl.col("left").str.len_bytes() == 19),
     ("%Y-%m-%dT%H:%M:%S.%6f", pl.col("left").str.len_bytes() == 26),
@@ -153,8 +154,17 @@ def _number(text: pl.Expr, type_: ColumnType) -> pl.Expr:
 
 def _instants(texts: pl.Series) -> pl.Series:
     """ISO texts as UTC instants: each form is tried on what the ones before it left, the common ones first."""
-    iso = _where(pl.col("left"), _ISO_TIME).str.replace(" ", "T", literal=True).str.strip_suffix("Z")
-    rows = texts.alias("left").to_frame().select(iso, pl.lit(None, pl.Datetime("us")).alias("read"))
+    iso, utc = _where(pl.col("left"), _ISO_TIME), pl.when(pl.col("left").str.len_bytes() == 20).then("left")
+    rows = texts.alias("left").to_frame().select(iso)
+    rows = rows.with_columns(utc.str.to_datetime(_ISO_UTC, time_unit="us", strict=False, cache=False).alias("read"))
+    if rows["read"].null_count() > rows["left"].null_count():
+        rows = _read_others(rows)
+    return rows.select(_of_our_years(pl.col("read"))).to_series().alias(texts.name)
+
+
+def _read_others(rows: pl.DataFrame) -> pl.DataFrame:
+    still = pl.when(pl.col("read").is_null()).then("left")
+    rows = rows.with_columns(still.str.replace(" ", "T", literal=True).str.strip_suffix("Z").alias("left"))
     for form, is_likely in _ISO_FORMS:
         if rows["left"].null_count() == rows.height:
             break
@@ -162,7 +172,7 @@ def _instants(texts: pl.Series) -> pl.Series:
         found = likely.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
         rows = rows.with_columns(pl.coalesce("read", found).alias("read"))
         rows = rows.with_columns(pl.when(pl.col("read").is_null()).then("left").alias("left"))
-    return rows.select(_of_our_years(pl.col("read"))).to_series().alias(texts.name)
+    return rows
 
 
 def _strptime(text: pl.Expr, format_: str, dtype: pl.DataType) -> pl.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from tasks import control, quarantine
 from tasks.batches import Batch
 from tasks.lake import Lake, LakeFile, batch_key
 from tasks.load import checked_in_warehouse
-from tasks.preprocess import blank_to_null, duplicate_lines, to_clean
+from tasks.preprocess import blank_to_null, duplicate_lines, parse_once, to_clean
 from tasks.reading import LINE, Delivered, read_delivered
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def sift(
             run_id=run_id,
             batch_id=batch.batch_id,
             only=lambda rule: (whole or _of_each_row(rule)) and not left_out(rule),
+            blank_is_null=False,
         )
         found.raise_if_blocked()
         return found
@@ -217,7 +218,9 @@ class _Candidates:
 
 def _candidates(rows: pl.LazyFrame, batch: Batch, clean: Contract, file: Path, timezone: str) -> _Candidates:
     """Read and judge the rows in one pass, written to `file`."""
-    marked, of_raw = mark_broken(rows, _of_this_file(batch.contract), "raw")
+    # Blank text is NULL already.
+    of_text = [replace(rule, blank_is_null=False) for rule in _of_this_file(batch.contract)]
+    marked, of_raw = mark_broken(parse_once(rows, batch.contract, clean), of_text, "raw")
     typed, of_types = to_clean(
         marked,
         batch.contract,
@@ -236,7 +239,7 @@ def _held(rows: pl.LazyFrame, file: Path, delivered_bytes: int) -> pl.LazyFrame:
     """The rows, computed once: those of a small delivery in memory, others on disk."""
     if delivered_bytes <= _SMALL:
         return rows.collect(engine="streaming").lazy()
-    rows.sink_parquet(file, compression="lz4")
+    rows.sink_parquet(file, compression="lz4", statistics=False)
     return pl.scan_parquet(file)
 
 

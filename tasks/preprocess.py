@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
+from functools import partial
 
 import polars as pl
 import polars_hash as plh
@@ -11,19 +12,39 @@ import polars_hash as plh
 from contracts.model import Column, Contract, Normaliser
 from contracts.polars_types import polars_schema
 from expectations import parsing
-from expectations.parsing import parse
+from expectations.expressions import parsed_column
+from expectations.parsing import DEFAULT_TYPES, parse
 from expectations.predicates import Marks, mark
 from tasks.reading import LINE
 
 SHARED = ("row_hash", "delivery_date", "batch_id", LINE)
 _TEXT = "__text_"
+# As many texts of a piece tell whether it has few different ones.
+_SOME = 1000
 _NULL = "\x00"
 _SEPARATOR = "\x1f"
 
 
 def blank_to_null(rows: pl.LazyFrame, raw: Contract) -> pl.LazyFrame:
     """Delivered text as the raw gate sees it: a blank field is NULL."""
-    return rows.with_columns(parsing.blank_to_null(pl.col(c)).alias(c) for c in raw.names)
+    return rows.with_columns(pl.col(c).map_batches(_blank_to_null, pl.String(), is_elementwise=True) for c in raw.names)
+
+
+def _blank_to_null(texts: pl.Series) -> pl.Series:
+    # What begins with a visible character of ASCII is not blank: that is seen without a look at the whole text.
+    if not ((texts < "!") | (texts > "~")).any():
+        return texts
+    return _applied(parsing.blank_to_null, texts)
+
+
+def _applied(function: Callable[[pl.Expr], pl.Expr], texts: pl.Series) -> pl.Series:
+    return texts.to_frame().select(function(pl.first())).to_series()
+
+
+def parse_once(rows: pl.LazyFrame, raw: Contract, clean: Contract) -> pl.LazyFrame:
+    """blank_to_null rows, and beside them what both the raw rules and to_clean would else read from the same text."""
+    known = {_parsed(c, raw): raw.by_name[c.source or c.name] for c in clean.columns if _parsed(c, raw)}
+    return rows.with_columns(parse(pl.col(d.name), d.logical, d.formats).alias(name) for name, d in known.items())
 
 
 def to_clean(
@@ -43,9 +64,10 @@ def to_clean(
     own = [c for c in clean.columns if c.name not in SHARED]
     parsed = [c for c in own if c.business_date_of is None]
     checked = [c for c in parsed if not c.type.is_text]
+    known = rows.collect_schema().names()
     # Step by step, for each text is to be read once: Polars would read it again wherever its value is used.
     read = rows.select(
-        LINE, *beside, *(_read(c, raw) for c in parsed), *(_text(c, raw).alias(_TEXT + c.name) for c in checked)
+        LINE, *beside, *(_read(c, raw, known) for c in parsed), *(_text(c, raw).alias(_TEXT + c.name) for c in checked)
     )
     # Too large, or too many decimals.
     lost = [(c.name, pl.col(_TEXT + c.name).is_not_null() & pl.col(c.name).is_null()) for c in checked]
@@ -88,11 +110,26 @@ def _text(column: Column, raw: Contract) -> pl.Expr:
     return normalised(pl.col(raw.by_name[column.source or column.name].name), column.normalise)
 
 
-def _read(column: Column, raw: Contract) -> pl.Expr:
-    """The column as its text reads; NULL where the text is not a value of the type."""
+def _read(column: Column, raw: Contract, known: Collection[str] = ()) -> pl.Expr:
+    """The column as its text reads; NULL where the text is not a value of the type. `known`: columns of the rows."""
+    if (name := _parsed(column, raw)) in known:
+        return pl.col(name).alias(column.name)
     delivered, text = raw.by_name[column.source or column.name], _text(column, raw)
-    value = text if column.type.is_text else parse(text, delivered.logical, delivered.formats, column.type)
+    if column.type.is_text:
+        steps = partial(normalised, steps=column.normalise)
+        value = by_value(pl.col(delivered.name), steps) if column.normalise else text
+    else:
+        value = parse(text, delivered.logical, delivered.formats, column.type)
     return value.alias(column.name)
+
+
+def _parsed(column: Column, raw: Contract) -> str:
+    """Where parse_once puts the column; nowhere if it reads another text or another type than the raw rules do."""
+    if column.name in SHARED or column.business_date_of or column.normalise or column.type.is_text:
+        return ""
+    delivered = raw.by_name[column.source or column.name]
+    same = column.type == DEFAULT_TYPES.get(delivered.logical)
+    return parsed_column(delivered.name, delivered.logical, delivered.formats) if same else ""
 
 
 def _filled(value: pl.Expr, column: Column) -> pl.Expr:
@@ -103,6 +140,19 @@ def _filled(value: pl.Expr, column: Column) -> pl.Expr:
 def _typed(column: Column, raw: Contract) -> pl.Expr:
     value = _read(column, raw)
     return value if column.default is None else _filled(value, column).alias(column.name)
+
+
+def by_value(text: pl.Expr, function: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """A function of single texts; where few of them come again and again, it is asked once about each of these."""
+
+    def each(texts: pl.Series) -> pl.Series:
+        some = texts.head(_SOME)
+        if some.n_unique() * 8 > len(some):
+            return _applied(function, texts)
+        few = texts.unique()
+        return texts.replace_strict(few, _applied(function, few), return_dtype=pl.String())
+
+    return text.map_batches(each, pl.String(), is_elementwise=True)
 
 
 def normalised(text: pl.Expr, steps: tuple[Normaliser, ...]) -> pl.Expr:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,11 @@ from hypothesis import strategies as st
 
 from contracts.model import Contract
 from contracts.polars_types import polars_schema
-from tasks.preprocess import blank_to_null, duplicate_lines, normalised, to_clean
+from contracts.types import ColumnType
+from expectations.parsing import BLANKS
+from expectations.predicates import mark_broken
+from expectations.rules import rules_of
+from tasks.preprocess import blank_to_null, by_value, duplicate_lines, normalised, parse_once, to_clean
 
 BATCH = "b" * 32
 BROKEN_TYPES = "broken_types"
@@ -147,6 +153,44 @@ def test_a_blank_field_is_null(tmp_path: Path) -> None:
     found = blank_to_null(rows, raw_things(tmp_path)).collect()
     assert found.get_column("id").to_list() == [None, None, " a "]
     assert found.get_column("name").to_list() == [None, "b", "c"]
+
+
+@given(st.lists(st.none() | st.text(" \t\x1f\x85\u00a0\u3000a!~\x7fé", max_size=3), max_size=8))
+def test_text_of_white_space_alone_is_blank(tmp_path_factory: pytest.TempPathFactory, texts: list[str | None]) -> None:
+    rows = pl.LazyFrame({"id": texts, "name": ["b"] * len(texts)}, schema={"id": pl.String, "name": pl.String})
+    found = blank_to_null(rows, raw_things(tmp_path_factory.mktemp("raw"))).collect()
+    white = set(BLANKS)
+    expected = [text if text and not white.issuperset(text) else None for text in texts]
+    assert found.get_column("id").to_list() == expected
+
+
+@given(texts=st.lists(st.none() | st.text(" aÀ", max_size=2), max_size=6), times=st.sampled_from([1, 3, 500]))
+def test_a_text_reads_the_same_however_often_it_comes(texts: list[str | None], times: int) -> None:
+    frame = pl.DataFrame({"x": texts * times}, schema={"x": pl.String})
+    steps = partial(normalised, steps=("trim", "lower", "empty_to_null"))
+    each = [(text.strip().lower() or None) if text is not None else None for text in texts]
+    assert frame.select(by_value(pl.col("x"), steps)).to_series().to_list() == each * times
+
+
+@pytest.mark.parametrize("type_", ["timestamp", "date", "bigint", "integer", "boolean", "decimal(9,2)"])
+def test_what_is_parsed_once_reads_the_same(tmp_path: Path, type_: str) -> None:
+    texts = ["2026-01-05T09:15:30Z", "2026-01-05T09:15:30.5+05:30", "2026-01-05", "1.5", "-7", "3000000000", "yes", "x"]
+    logical = ColumnType.parse(type_).logical
+    raw = raw_things(tmp_path, {"name": "x", "logicalType": logical}, {"name": "y", "logicalType": logical})
+    shaped = {"name": "y", "type": type_, "normalise": ["trim"]}
+    clean = contract(tmp_path, "clean.things", [{"name": "x", "type": type_}, shaped, *SHARED_COLUMNS])
+    given_rows = pl.LazyFrame({"source_line": range(len(texts)), "x": texts, "y": texts})
+    once = parse_once(given_rows, raw, clean)
+    known = set(once.collect_schema().names()) - {"source_line", "x", "y"}
+    assert len(known) == (type_ in ("timestamp", "date", "bigint", "boolean"))
+    rules = [rule for rule in rules_of(raw) if rule.kind == "parses_as"]
+    outcomes = []
+    for rows in (given_rows, once):
+        marked, marks = mark_broken(rows, [replace(rule, verdict="quarantine") for rule in rules], "raw")
+        out, _ = to_clean(marked, raw, clean, delivery=DAY, batch_id=BATCH, timezone="UTC", beside=marks.columns)
+        outcomes.append(out.collect())
+    assert outcomes[0].equals(outcomes[1])
+    assert outcomes[0].get_column("x").drop_nulls().len() > 0
 
 
 @pytest.mark.parametrize(
