@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -47,18 +47,18 @@ def generate_delivery(
     """
     plan = Plan(size or Size.dev(), seed, first_day)
     write.prepare(root, plan, overwrite=overwrite)
-    soiled = _draw(plan)
     files: dict[tuple[date, str], Path] = {}
     rows: dict[tuple[date, str], int] = {}
-    # Formatting and compressing leave the interpreter free.
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="write") as pool:
+    # Drawing of numbers, formatting and compressing leave the interpreter free.
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="generate") as pool:
+        soiled = _draw(plan, pool)
         for table in write.EXTENSIONS:
-            writing = []
+            writing, malformed = [], soiled.malformed(table)
             # Popped, so that a table's memory is free again once it is written.
             for index, part in write.by_day(soiled.frames.pop(table), soiled.extra.pop(table, None), plan.size.days):
                 day = plan.dates[index]
                 path = root / write.file_name(table, day)
-                writing.append(pool.submit(write.write_file, path, part, soiled.malformed(table, index)))
+                writing.append(pool.submit(write.write_file, path, part, malformed.get(index, ())))
                 files[day, table], rows[day, table] = path, part.height
             for written in writing:
                 written.result()
@@ -69,12 +69,13 @@ def generate_delivery(
     return Delivery(root, plan.dates, files, rows, defects.height)
 
 
-def _draw(plan: Plan) -> Soiled:
-    """All tables of the plan, with their defects."""
+def _draw(plan: Plan, pool: Executor) -> Soiled:
+    """All tables of the plan, with their defects. Each draws from streams of its own, in whatever order they come."""
     geography = vocabulary.draw_geography(plan)
     home = entities.homes(plan, geography)
     products, prices = entities.products(plan)
     book = orders.sales(plan, home, geography, prices)
+    events = pool.submit(web.web_events, plan, book)
     back = orders.returns(plan, book)
     return soil(
         plan,
@@ -86,7 +87,7 @@ def _draw(plan: Plan) -> Soiled:
             "payments": orders.payments(plan, book),
             "refunds": orders.refunds(plan, book, back),
             "inventory_movements": stock.inventory_movements(plan, book, back),
-            "web_events": web.web_events(plan, book),
+            "web_events": events.result(),
             "fx_rates": entities.fx_rates(plan),
             "postal_codes": entities.postal_codes(geography),
         },

@@ -52,9 +52,10 @@ class Soiled:
     extra: dict[str, pl.DataFrame]
     labels: pl.DataFrame
 
-    def malformed(self, table: str, day: int) -> list[int]:
-        """The records of a file that are to be broken when they are written."""
-        return self.labels.filter(kind=MALFORMED, table=table, _day=day)["record"].to_list()
+    def malformed(self, table: str) -> dict[int, list[int]]:
+        """The records of each day's file that are to be broken when they are written."""
+        records = self.labels.filter(kind=MALFORMED, table=table).group_by("_day", maintain_order=True).agg("record")
+        return dict(records.iter_rows())
 
 
 def soil(plan: Plan, built: dict[str, Built]) -> Soiled:
