@@ -4,6 +4,9 @@ Build (one transaction): keys move from `pending` to `taken`, the stage is fille
 Audit: whoever audits reads the stage. Publish (one transaction): checks, images of what changes, queues of the
 consumers, delete and merge, `taken` emptied.
 
+A table that holds nothing (`first`) is filled itself, without a stage: each row is written once. Build, audit and
+publish are one transaction then, which is rolled back where the audit says so.
+
 Concurrency. The move is what makes a key safe that is queued again while its build waits for the audit: it lands in
 `pending` and outlives the publish. The queue is appended to without a look at what stands in it, since under snapshot
 isolation that look could miss a key which a build is just taking; doubles vanish when the keys are taken. One build of
@@ -13,9 +16,11 @@ the stage cannot be matched): the flow goes in the graph's order, one run at a t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from sqlglot import exp
 
 from contracts.ids import TableId
 from contracts.model import Contract, Match
@@ -55,20 +60,32 @@ def queue_length(contract: Contract) -> str:
 
 
 def build_stage(
-    contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str = scd2.FIRST_OPEN
+    contract: Contract,
+    graph: Graph,
+    registry: Registry,
+    *,
+    full: bool,
+    first: bool = False,
+    first_open: str = scd2.FIRST_OPEN,
 ) -> list[Statement]:
-    """Take the waiting keys and fill the stage with their rows (all rows if `full`, or if there is no increment)."""
+    """Take the waiting keys and fill the stage with their rows (all rows if `full`, or if there is no increment).
+
+    `first`: the table holds nothing, and is filled itself.
+    """
     table = contract.table
     read = [registry[source].names for source in sorted(graph.upstream(table)) if source in registry]
-    text = memoised(
+    select = memoised(
         *("stage", graph.text(table), contract, read, full, first_open),
-        make=lambda: _insert_stage(contract, graph, registry, full=full, first_open=first_open),
+        make=lambda: to_redshift(_select(contract, graph, registry, full=full, first_open=first_open)),
     )
-    return [*take(contract), *empty_stage(contract), Statement("stage", text)]
+    if first:
+        return [*take(contract), _insert(contract, f"({select}) AS made")]
+    fill = f"INSERT INTO {table.stage} ({', '.join(contract.names)})\n{select}"
+    return [*take(contract), *empty_stage(contract), Statement("stage", fill)]
 
 
-def _insert_stage(contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str) -> str:
-    table, names = contract.table, ", ".join(contract.names)
+def _select(contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str) -> exp.Query:
+    table = contract.table
     select = graph.select(table)
     expected = scd2.log_columns(contract) if contract.load.strategy == "scd2" else contract.names
     if sorted(select.named_selects) != sorted(expected) or (
@@ -80,7 +97,7 @@ def _insert_stage(contract: Contract, graph: Graph, registry: Registry, *, full:
         select = scoped(select, contract, registry)
     if contract.load.strategy == "scd2":
         select = scd2.versions(select, contract, first_open=first_open)
-    return f"INSERT INTO {table.stage} ({names})\n{to_redshift(select)}"
+    return select
 
 
 def empty_stage(contract: Contract) -> list[Statement]:
@@ -117,25 +134,33 @@ def load_stage_dedupe(contract: Contract) -> list[Statement]:
 
 
 def publish(
-    contract: Contract, registry: Registry, graph: Graph, *, full: bool, first: bool = False, unique: bool = False
+    contract: Contract,
+    registry: Registry,
+    graph: Graph,
+    *,
+    full: bool,
+    first: bool = False,
+    unique: bool = False,
+    unbuilt: Collection[TableId] = (),
 ) -> list[Statement]:
     """The whole publish of a stage, in order, for one transaction; nothing in it depends on the engine.
 
-    `first`: the table has a key and holds nothing (`any_row`). All that the stage holds is new then: there is nothing
-    to compare, and no image but the stage itself. `unique`: the audit of the stage has found no key twice, which is
-    not asked again.
+    `first`: the table held nothing (`any_row`) before this transaction filled it. All that it holds is new: there is
+    nothing to compare, and no image but the table itself. `unique`: the audit has found no key twice, which is not
+    asked again. Consumers that are `unbuilt` are told no keys: what was never built is computed whole.
     """
     table = contract.table
-    plan = list(_stage_checks(contract, unique=unique))
+    plan = list(_checks(contract, filled(table, first=first), unique=unique))
     if not first:
         plan += _images(contract, full=full)
         plan += _closing_check(contract)
     plan.append(Statement("count", _first_counts(contract) if first else row_counts(contract)))
-    plan += _enqueue(contract, registry, graph, images(table, first=first))
-    plan += [_insert(contract, table.stage)] if first else _apply(contract)
+    plan += _enqueue(contract, registry, graph, images(table, first=first), unbuilt)
+    if not first:
+        plan += _apply(contract)
     if ddl.is_queued(contract):
         plan.append(Statement("clear", f"DELETE FROM {table.taken}"))
-    made = [table.stage] if first else [table.changes, table.stage]
+    made = [] if first else [table.changes, table.stage]
     return [*plan, *(Statement("clear", ddl.drop_table(name)) for name in made)]
 
 
@@ -144,9 +169,14 @@ def any_row(contract: Contract) -> str:
     return f"SELECT {contract.names[0]} FROM {contract.table} LIMIT 1"
 
 
+def filled(table: TableId, *, first: bool) -> str:
+    """Where the rows that came stand until they are published: the stage, or the table that held nothing."""
+    return str(table) if first else table.stage
+
+
 def images(table: TableId, *, first: bool) -> str:
-    """Where a publish finds the rows that it is about to add (and, unless it is the first, those it replaces)."""
-    return table.stage if first else table.changes
+    """Where a publish finds the rows that it adds (and, unless it is the first, those it replaces)."""
+    return str(table) if first else table.changes
 
 
 def count_rows(name: str, column: str) -> str:
@@ -181,7 +211,7 @@ def row_counts(contract: Contract) -> str:
 
 
 def _first_counts(contract: Contract) -> str:
-    rows = count_rows(contract.table.stage, contract.names[0])
+    rows = count_rows(str(contract.table), contract.names[0])
     return f"SELECT row_count AS inserted_count, 0 AS updated_count, 0 AS deleted_count FROM ({rows}) AS counted"
 
 
@@ -218,24 +248,24 @@ def take(contract: Contract) -> list[Statement]:
     ]
 
 
-def _stage_checks(contract: Contract, *, unique: bool) -> Iterator[Statement]:
-    stage, load = contract.table.stage, contract.load
+def _checks(contract: Contract, rows: str, *, unique: bool) -> Iterator[Statement]:
+    load = contract.load
     named = [*contract.key, load.date, load.partition, load.increment.key if load.increment else None]
     columns = list(dict.fromkeys(c for c in named if c))
     if columns:
         some = " OR ".join(f"{c} IS NULL" for c in columns)
         yield Statement(
             "check",
-            f"SELECT COALESCE(SUM(CASE WHEN {some} THEN 1 ELSE 0 END), 0) AS row_count FROM {stage}",
+            f"SELECT COALESCE(SUM(CASE WHEN {some} THEN 1 ELSE 0 END), 0) AS row_count FROM {rows}",
             f"{contract.table}: NULL in {', '.join(columns)}: rows are merged by these",
         )
     if contract.key and not unique:
         key = ", ".join(contract.key)
         yield Statement(
             "check",
-            f"SELECT COALESCE(SUM(row_count), 0) AS row_count FROM (SELECT COUNT(*) AS row_count FROM {stage} "
+            f"SELECT COALESCE(SUM(row_count), 0) AS row_count FROM (SELECT COUNT(*) AS row_count FROM {rows} "
             f"GROUP BY {key} HAVING COUNT(*) > 1) AS doubled",
-            f"{contract.table}: the stage has several rows of one ({key})",
+            f"{contract.table}: several rows of one ({key}) came",
         )
 
 
@@ -311,8 +341,12 @@ def _closing_check(contract: Contract) -> Iterator[Statement]:
     )
 
 
-def _enqueue(contract: Contract, registry: Registry, graph: Graph, changes: str) -> Iterator[Statement]:
+def _enqueue(
+    contract: Contract, registry: Registry, graph: Graph, changes: str, unbuilt: Collection[TableId]
+) -> Iterator[Statement]:
     for other, on in consumers(contract.table, registry, graph):
+        if other.table in unbuilt:
+            continue
         column, type_ = ddl.queue_column(other)
         insert = f"INSERT INTO {other.table.pending} ({column}) "
         note = str(other.table)

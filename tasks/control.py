@@ -184,11 +184,11 @@ class Account(Watch):
         nothing = pl.DataFrame(schema=_SCHEMA)
         self._stage, self._loaded, self._replaced = nothing, nothing, nothing
 
-    def staged(self) -> None:
-        """Hold what was accepted of the text against the stage; raise LedgerImbalance where they differ."""
+    def staged(self, rows: str) -> None:
+        """Hold what was accepted of the text against what came; raise LedgerImbalance where they differ."""
         if self._totals is None:
             return
-        self._stage = of_relation(self._warehouse, self._clean, self._clean.table.stage)
+        self._stage = self._loaded = of_relation(self._warehouse, self._clean, rows)
         accepted = _of(self._totals, ACCEPTED)
         for row in _less(accepted, self._stage).iter_rows(named=True):
             raise LedgerImbalance(
@@ -197,10 +197,10 @@ class Account(Watch):
                 "not reach the warehouse; nothing of the batch was loaded"
             )
 
-    def deduplicated(self) -> None:
+    def deduplicated(self, rows: str) -> None:
         """Note what says something new: it is what is loaded."""
         if self._totals is not None:
-            self._loaded = of_relation(self._warehouse, self._clean, self._clean.table.stage)
+            self._loaded = of_relation(self._warehouse, self._clean, rows)
 
     def imaged(self) -> None:
         """Note what is replaced, by the batch that had loaded it."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,7 +21,7 @@ from sql.reconcile import Check
 from tasks import migrate, reconcile
 from tasks.lake import LakeFile
 from tasks.quality import record_results
-from tasks.warehouse import Tags, Warehouse
+from tasks.warehouse import Tags, Warehouse, WarehouseError
 
 if TYPE_CHECKING:
     from expectations.gate import Gate, GateResult
@@ -52,11 +53,11 @@ class Counts:
 class Watch:
     """What looks at a batch on its way into its table; this one sees nothing."""
 
-    def staged(self) -> None:
-        """The stage holds the batch's rows."""
+    def staged(self, rows: str) -> None:
+        """The relation `rows` holds the batch."""
 
-    def deduplicated(self) -> None:
-        """The stage holds those that say something new."""
+    def deduplicated(self, rows: str) -> None:
+        """It holds what says something new; not told where the table held nothing, and all of it does."""
 
     def imaged(self) -> None:
         """The change table holds what the publish is about to add and to replace; not told where it replaces none."""
@@ -82,6 +83,7 @@ class Loader:
     delivery: date | None = None
     altered: list[str] = field(default_factory=list)
     checks: Sequence[Check] = ()
+    _built: set[str] = field(default_factory=set)
 
     def begin(self, run_id: str) -> None:
         """What is recorded from now on belongs to this run."""
@@ -131,30 +133,35 @@ class Loader:
         watch: Watch = NO_WATCH,
     ) -> tuple[Counts, GateResult]:
         """Load a clean batch's files; `on_publish` writes the ledger inside the transaction that publishes them."""
-        warehouse, stage = self.warehouse, contract.table.stage
+        warehouse = self.warehouse
         warehouse.tags.table = str(contract.table)
 
-        def fill() -> Counts:
-            self._run(merge.empty_stage(contract))
-            warehouse.load_parquet(stage, contract.names, files)
-            staged = self._count(stage, contract)
-            watch.staged()
+        def fill(first: bool) -> Counts:
+            rows = merge.filled(contract.table, first=first)
+            if not first:
+                self._run(merge.empty_stage(contract))
+            warehouse.load_parquet(rows, contract.names, files)
+            staged = self._count(rows, contract)
+            watch.staged(rows)
+            if first:
+                return Counts(staged=staged)
             self._run(merge.load_stage_dedupe(contract))
-            fresh = self._count(stage, contract)
-            watch.deduplicated()
+            fresh = self._count(rows, contract)
+            watch.deduplicated(rows)
             return Counts(staged=staged, duplicate=staged - fresh)
 
-        came = warehouse.transaction(fill)
-        result = self._audit(contract, batch_id, only=lambda rule: checked_in_warehouse(contract, rule))
-        result.raise_if_blocked()
-
-        def publish() -> Counts:
-            counts = self._publish(contract, came, result, full=False, watch=watch)
+        def record(counts: Counts, result: GateResult) -> None:
             record_results(warehouse, [result], self.run_at)
             on_publish(counts)
-            return counts
 
-        return warehouse.transaction(publish), result
+        return self._enter(
+            contract,
+            fill,
+            record,
+            batch_id=batch_id,
+            only=lambda rule: checked_in_warehouse(contract, rule),
+            watch=watch,
+        )
 
     def is_pending(self, table: TableId) -> bool:
         """Whether an upstream change waits to be carried into the table."""
@@ -171,17 +178,16 @@ class Loader:
         started = time.perf_counter()
         self.warehouse.tags.table = str(table)
 
-        def fill() -> int:
-            self._run(merge.build_stage(contract, self.graph, self.registry, full=full))
-            return self._count(table.stage, contract)
-
-        staged = self.warehouse.transaction(fill)
-        result = self._audit(contract, "", only=None)
-        result.raise_if_blocked()
         if max_closed_share is not None:
             load = contract.load.model_copy(update={"max_closed_share": max_closed_share})
             contract = replace(contract, load=load)
-        return self._publish_build(contract, staged, (result,), started, full=full), (result,)
+
+        def fill(first: bool) -> Counts:
+            self._run(merge.build_stage(self.registry[table], self.graph, self.registry, full=full, first=first))
+            return Counts(staged=self._count(merge.filled(table, first=first), contract))
+
+        counts, result = self._enter(contract, fill, partial(self._record_build, table, (), started), full=full)
+        return counts, (result,)
 
     def enqueue_since(self, table: TableId, day: date) -> None:
         """Queue a table's keys of the rows from a day on; raise NoWindow where nothing says of which day they are."""
@@ -224,40 +230,76 @@ class Loader:
         )
         of_file.raise_if_blocked()
 
-        def fill() -> int:
-            self._run(merge.empty_stage(contract))
-            self.warehouse.load_parquet(contract.table.stage, contract.names, [file])
-            return self._count(contract.table.stage, contract)
+        def fill(first: bool) -> Counts:
+            rows = merge.filled(table, first=first)
+            if not first:
+                self._run(merge.empty_stage(contract))
+            self.warehouse.load_parquet(rows, contract.names, [file])
+            return Counts(staged=self._count(rows, contract))
 
-        staged = self.warehouse.transaction(fill)
-        of_stage = self._audit(contract, "", only=lambda rule: rule.needs_warehouse)
-        of_stage.raise_if_blocked()
-        results = (of_file, of_stage)
-        return self._publish_build(contract, staged, results, started, full=False), results
+        record = partial(self._record_build, table, (of_file,), started)
+        counts, of_rows = self._enter(contract, fill, record, only=lambda rule: rule.needs_warehouse)
+        return counts, (of_file, of_rows)
 
-    def _audit(self, contract: Contract, batch_id: str, only: Callable[[Rule], bool] | None) -> GateResult:
-        return self.gate().check_relation(
-            contract, contract.table.stage, self.warehouse.query, run_id=self.run_id, batch_id=batch_id, only=only
-        )
+    def _enter(
+        self,
+        contract: Contract,
+        fill: Callable[[bool], Counts],
+        record: Callable[[Counts, GateResult], None],
+        *,
+        batch_id: str = "",
+        only: Callable[[Rule], bool] | None = None,
+        full: bool = False,
+        watch: Watch = NO_WATCH,
+    ) -> tuple[Counts, GateResult]:
+        """Fill, audit, publish. A table that holds nothing is filled itself, all in one transaction.
 
-    def _publish_build(
-        self, contract: Contract, staged: int, results: tuple[GateResult, ...], started: float, *, full: bool
-    ) -> Counts:
-        def publish() -> Counts:
-            counts = self._publish(contract, Counts(staged=staged), results[-1], full=full)
-            record_results(self.warehouse, results, self.run_at, self.delivery)
-            self._record_build(contract.table, counts, time.perf_counter() - started)
+        `fill` is told whether the table is the one to fill, else it is the stage; `record` is part of the publish.
+        """
+
+        def publish(came: Counts, result: GateResult, first: bool) -> Counts:
+            counts = self._publish(contract, came, result, full=full, first=first, watch=watch)
+            record(counts, result)
             return counts
 
-        return self.warehouse.transaction(publish)
+        def at_once() -> tuple[Counts, GateResult]:
+            came = fill(True)
+            result = self._audit(contract, batch_id, only, first=True)
+            return publish(came, result, True), result
+
+        # Nobody else publishes it between this look and the transaction's end (one run at a time).
+        if contract.key and self.warehouse.query(merge.any_row(contract)).is_empty():
+            try:
+                return self.warehouse.transaction(at_once)
+            except WarehouseError as error:
+                if error.is_transient:
+                    raise
+                # What a constraint of the table refuses names no rule. The stage takes every row, its audit tells.
+        came = self.warehouse.transaction(partial(fill, False))
+        result = self._audit(contract, batch_id, only, first=False)
+        return self.warehouse.transaction(partial(publish, came, result, False)), result
+
+    def _audit(
+        self, contract: Contract, batch_id: str, only: Callable[[Rule], bool] | None, *, first: bool
+    ) -> GateResult:
+        rows = merge.filled(contract.table, first=first)
+        result = self.gate().check_relation(
+            contract, rows, self.warehouse.query, run_id=self.run_id, batch_id=batch_id, only=only
+        )
+        result.raise_if_blocked()
+        return result
 
     def _publish(
-        self, contract: Contract, counts: Counts, of_stage: GateResult, *, full: bool, watch: Watch = NO_WATCH
+        self, contract: Contract, counts: Counts, audited: GateResult, *, full: bool, first: bool, watch: Watch
     ) -> Counts:
-        # Nobody else publishes it between this look and the transaction's end (one run at a time).
-        first = bool(contract.key) and self.warehouse.query(merge.any_row(contract)).is_empty()
         plan = merge.publish(
-            contract, self.registry, self.graph, full=full, first=first, unique=found_unique(contract, of_stage)
+            contract,
+            self.registry,
+            self.graph,
+            full=full,
+            first=first,
+            unique=found_unique(contract, audited),
+            unbuilt=self._unbuilt(),
         )
         for statement in plan:
             if statement.step == "check":
@@ -285,7 +327,18 @@ class Loader:
     def _count(self, relation: str, contract: Contract) -> int:
         return int(self.warehouse.scalar(merge.count_rows(relation, contract.names[0])))
 
-    def _record_build(self, table: TableId, counts: Counts, seconds: float) -> None:
+    def _unbuilt(self) -> Collection[TableId]:
+        """Computed tables that no build has published yet."""
+        computed = [c.table for c in self.registry.values() if ddl.is_queued(c)]
+        if not self._built.issuperset(map(str, computed)):
+            built = self.warehouse.query("SELECT DISTINCT table_name FROM audit.table_build")
+            self._built.update(built.get_column("table_name"))
+        return [table for table in computed if str(table) not in self._built]
+
+    def _record_build(
+        self, table: TableId, before: Sequence[GateResult], started: float, counts: Counts, result: GateResult
+    ) -> None:
+        record_results(self.warehouse, [*before, result], self.run_at, self.delivery)
         row = {
             "run_id": self.run_id,
             "table_name": str(table),
@@ -293,7 +346,7 @@ class Loader:
             "inserted_rows": counts.inserted,
             "updated_rows": counts.updated,
             "deleted_rows": counts.deleted,
-            "seconds": round(seconds, 3),
+            "seconds": round(time.perf_counter() - started, 3),
             "definition_hash": self.definition_hash(table),
             "built_at": self.run_at,
         }
@@ -305,7 +358,7 @@ def checked_in_warehouse(contract: Contract, rule: Rule) -> bool:
     return rule.needs_warehouse or (rule.kind == "unique" and rule.columns == contract.key)
 
 
-def found_unique(contract: Contract, of_stage: GateResult) -> bool:
+def found_unique(contract: Contract, audited: GateResult) -> bool:
     """Whether an audit has counted the rows of doubled keys, and there are none."""
-    asked = [r for r in of_stage.results if r.rule.kind == "unique" and r.rule.columns == contract.key]
+    asked = [r for r in audited.results if r.rule.kind == "unique" and r.rule.columns == contract.key]
     return bool(asked) and all(r.success and r.failed == 0 for r in asked)

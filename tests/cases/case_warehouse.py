@@ -46,8 +46,8 @@ def graph() -> Graph:
 
 
 @cache
-def build_plan(table: TableId, full: bool) -> list[merge.Statement]:
-    return merge.build_stage(registry()[table], graph(), registry(), full=full)
+def build_plan(table: TableId, full: bool, first: bool = False) -> list[merge.Statement]:
+    return merge.build_stage(registry()[table], graph(), registry(), full=full, first=first)
 
 
 @cache
@@ -161,7 +161,11 @@ class CaseWarehouse:
             self.run(statement.sql)
 
     def build(self, table: TableId, *, full: bool = False) -> dict[str, int]:
-        """One computed table: stage and publish; the counts of rows that changed."""
+        """One computed table, which is filled itself where it holds nothing; the counts of rows that changed."""
+        if registry()[table].key and not self.run(merge.any_row(registry()[table])):
+            for statement in build_plan(table, full, first=True):
+                self.run(statement.sql)
+            return self.publish(table, full=full, first=True)
         self.stage(table, full=full)
         return self.publish(table, full=full)
 
@@ -191,9 +195,8 @@ class CaseWarehouse:
                     counts[str(table)] = self.publish(table)
         return counts
 
-    def publish(self, table: TableId, *, full: bool = False) -> dict[str, int]:
+    def publish(self, table: TableId, *, full: bool = False, first: bool = False) -> dict[str, int]:
         counts: dict[str, int] = {}
-        first = bool(registry()[table].key) and not self.run(merge.any_row(registry()[table]))
         for statement in publish_plan(table, full, first):
             rows = self.run(statement.sql)
             if statement.step == "check":

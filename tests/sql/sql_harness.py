@@ -116,13 +116,20 @@ class Bench:
             self.run(statement.sql)
         return self.rows(c.table.stage)
 
-    def publish(self, table: str, *, full: bool = False) -> dict[str, int]:
-        """One transaction; returns the counts. A check that fails rolls all back and raises Refused."""
+    def publish(
+        self, table: str, *, full: bool = False, filled_by: Sequence[merge.Statement] | None = None
+    ) -> dict[str, int]:
+        """One transaction; returns the counts. A check that fails rolls all back and raises Refused.
+
+        `filled_by` fills a table that holds nothing; else its rows stand in the stage.
+        """
         c = self.registry[TableId.parse(table)]
         counts: dict[str, int] = {}
         self.run("BEGIN")
         try:
-            first = bool(c.key) and not self.run(merge.any_row(c))
+            for statement in filled_by or ():
+                self.run(statement.sql)
+            first = filled_by is not None
             for statement in merge.publish(c, self.registry, self.graph, full=full, first=first):
                 rows = self.run(statement.sql)
                 if statement.step == "check" and rows[0][0] != 0:
@@ -136,6 +143,10 @@ class Bench:
         return counts
 
     def build(self, table: str, *, full: bool = False) -> dict[str, int]:
+        c = self.registry[TableId.parse(table)]
+        if c.key and not self.run(merge.any_row(c)):
+            fill = merge.build_stage(c, self.graph, self.registry, full=full, first=True)
+            return self.publish(table, full=full, filled_by=fill)
         self.stage(table, full=full)
         return self.publish(table, full=full)
 
