@@ -47,7 +47,7 @@ def generate_delivery(
     """
     plan = Plan(size or Size.dev(), seed, first_day)
     write.prepare(root, plan, overwrite=overwrite)
-    files: dict[tuple[date, str], Path] = {}
+    dates, files = plan.dates, dict[tuple[date, str], Path]()
     rows: dict[tuple[date, str], int] = {}
     # Drawing of numbers, formatting and compressing leave the interpreter free.
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="generate") as pool:
@@ -56,17 +56,17 @@ def generate_delivery(
             writing, malformed = [], soiled.malformed(table)
             # Popped, so that a table's memory is free again once it is written.
             for index, part in write.by_day(soiled.frames.pop(table), soiled.extra.pop(table, None), plan.size.days):
-                day = plan.dates[index]
+                day = dates[index]
                 path = root / write.file_name(table, day)
                 writing.append(pool.submit(write.write_file, path, part, malformed.get(index, ())))
                 files[day, table], rows[day, table] = path, part.height
             for written in writing:
                 written.result()
             if on_progress:
-                on_progress(table, sum(rows.get((day, table), 0) for day in plan.dates))
+                on_progress(table, sum(rows.get((day, table), 0) for day in dates))
     defects = write.labels(plan, soiled.labels)
     write.write_file(root / write.LABELS, defects)
-    return Delivery(root, plan.dates, files, rows, defects.height)
+    return Delivery(root, dates, files, rows, defects.height)
 
 
 def _draw(plan: Plan, pool: Executor) -> Soiled:

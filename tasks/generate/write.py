@@ -71,13 +71,15 @@ def _clear(root: Path) -> None:
 def by_day(frame: pl.DataFrame, extra: pl.DataFrame | None, days: int) -> Iterator[tuple[int, pl.DataFrame]]:
     """The rows of each delivery day that has any: the frame's (sorted by `_day`), then the further ones."""
     edges = np.searchsorted(frame["_day"].to_numpy(), np.arange(days + 1))
-    further = {} if extra is None else extra.partition_by("_day", maintain_order=True, as_dict=True)
+    # Taken off once, not file by file.
+    frame = frame.drop("_day")
+    further = {} if extra is None else extra.partition_by("_day", maintain_order=True, include_key=False, as_dict=True)
     for day in range(days):
         rows = frame.slice(int(edges[day]), int(edges[day + 1] - edges[day]))
         if (day,) in further:
             rows = pl.concat([rows, further[day,]], rechunk=True)
         if rows.height:
-            yield day, rows.drop("_day")
+            yield day, rows
 
 
 def write_file(path: Path, rows: pl.DataFrame, malformed: Sequence[int] = ()) -> None:
