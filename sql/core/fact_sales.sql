@@ -27,7 +27,7 @@ lines AS (
     INNER JOIN clean.orders ON orders.order_id = order_items.order_id
 ),
 
--- What is shared out, in cents, one row per line and header amount.
+-- What is shared out, in cents, one row per line and header amount. Nothing has no shares; of tax each line has one.
 header_amounts AS (
     SELECT
         order_item_id,
@@ -36,6 +36,7 @@ header_amounts AS (
         'discount' AS part,
         CAST(order_discount_amount * 100 AS BIGINT) AS cents
     FROM lines
+    WHERE order_discount_amount <> 0
     UNION ALL
     SELECT
         order_item_id,
@@ -44,6 +45,7 @@ header_amounts AS (
         'shipping' AS part,
         CAST(order_shipping_amount * 100 AS BIGINT) AS cents
     FROM lines
+    WHERE order_shipping_amount <> 0
     UNION ALL
     SELECT
         order_item_id,
