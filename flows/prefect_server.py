@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 
 from flows.prefect_database import prepare
+from flows.start_up import without_collections
 
 # It may make its database first: minutes where the machine is small and busy.
 _PATIENCE, _LAST_WRITES = 600, 60
@@ -114,11 +115,13 @@ def ready() -> None:
 
 def _serve(port: int, cache: Path | None = None) -> None:
     """Serve until standard input ends: the process that started this one closes it, or has died."""
-    import uvicorn
-
     prepare(Path(os.environ["PREFECT_HOME"]), cache)
-    app = "prefect.server.api.server:create_app"
-    server = uvicorn.Server(uvicorn.Config(app, factory=True, host=_HOST, port=port, log_level="error", lifespan="on"))
+    with without_collections():
+        import uvicorn
+        from prefect.server.api.server import create_app
+
+        app = create_app()
+    server = uvicorn.Server(uvicorn.Config(app, host=_HOST, port=port, log_level="error", lifespan="on"))
 
     def watch() -> None:
         sys.stdin.buffer.read()
@@ -126,6 +129,8 @@ def _serve(port: int, cache: Path | None = None) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     server.run()
+    # All is written. To take Prefect's modules apart one by one would be most of the time that who stops it waits.
+    os._exit(0)
 
 
 if __name__ == "__main__":

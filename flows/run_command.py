@@ -16,6 +16,7 @@ from contracts.counted import counted
 from flows import prefect_server, show
 from flows.prefect_defaults import let_go, set_defaults
 from flows.screen import only_json, print_json, working
+from flows.start_up import without_collections
 from tasks.docs import publish
 from tasks.inbox import open_inbox
 from tasks.report import RunReport
@@ -131,7 +132,7 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
         set_defaults(settings.home)
         prefect_server.start(settings.build_cache)
         # Imported here: Prefect reads its settings when it is imported, and takes seconds.
-        with total.stage("start"):
+        with total.stage("start"), without_collections():
             import prefect
 
             from flows.running import labels
@@ -139,6 +140,7 @@ def run_flow(source: str, days: Sequence[date], flow: Callable[[RunReport], None
             space.on_step = on_step
             space.loader.begin(space.run_id)
             total.altered += space.loader.take_altered()
+            _ = space.gate  # imports Great Expectations while the server starts
             prefect_server.ready()
         with prefect.tags(*labels(settings)):
             flow(total)
