@@ -39,7 +39,7 @@ class Taken:
 
 def command(*words: str) -> list[str]:
     """A `dw` command line in this interpreter."""
-    return [sys.executable, "-c", "from flows.cli import main; main()", *words]
+    return [sys.executable, "-c", "from flows.cli import command; command()", *words]
 
 
 def whole(words: Sequence[str], home: Path) -> Taken:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 
 from flows.commands import app, complete
@@ -14,6 +16,26 @@ from flows.prefect_defaults import let_go
 # The panels of `dw --help`, in its order; importing one declares its commands.
 for _panel in ("load", "look", "quarantine", "define", "operate"):
     import_module(f"flows.commands.{_panel}")
+
+
+def command() -> None:
+    """`dw` as a process of its own: when all is done it ends at once. To take its modules apart would take seconds."""
+    status: int | str | None = 1
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # whoever read it has gone
+                stream.flush()
+        os._exit(status if isinstance(status, int) else int(status is not None))
+
+    # Registered first, called last: what others have still to write at the end is written.
+    atexit.register(leave)
+    try:
+        main()
+        status = 0
+    except SystemExit as end:
+        status = end.code
+        raise
 
 
 def main() -> None:
@@ -59,4 +81,4 @@ def _tell_unknown_settings() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command()
