@@ -76,7 +76,10 @@ def _begins_with(page: Path, mark: str) -> bool:
 def _renderers() -> tuple[ValidationResultsPageRenderer, Any]:
     # A view compiles its templates once.
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    return ValidationResultsPageRenderer(run_info_at_end=True), DefaultJinjaPageView()
+    view = DefaultJinjaPageView()
+    # Else each block of a page, of which there are a hundred and more, looks whether its template has changed.
+    view.env.auto_reload = False
+    return ValidationResultsPageRenderer(run_info_at_end=True), view
 
 
 def _rendered(result: bytes) -> str:
