@@ -11,11 +11,26 @@ from contracts.model import Contract, Match
 from contracts.registry import Registry
 from sql.graph import read_by
 
+# The least and the greatest of the keys that a statement is about, as binds: an engine that knows the range of each
+# block (DuckDB's row groups, Redshift's zone maps) reads those blocks only, which a list of keys does not tell it.
+FIRST_KEY, LAST_KEY = "first_key", "last_key"
 
-def scoped(select: exp.Query, contract: Contract, registry: Registry) -> exp.Query:
+
+def span(column: str, keys: str) -> str:
+    """SELECT of one row, the binds of `spanned`, from a table of keys; both are NULL where it holds none."""
+    return f"SELECT MIN({column}) AS {FIRST_KEY}, MAX({column}) AS {LAST_KEY} FROM {keys}"
+
+
+def spanned(column: str) -> str:
+    """The condition that a column lies in the span; beside a list of the keys it changes no row."""
+    return f"{column} BETWEEN :{FIRST_KEY} AND :{LAST_KEY}"
+
+
+def scoped(select: exp.Query, contract: Contract, registry: Registry, *, in_span: bool = False) -> exp.Query:
     """A copy that reads, of each source with a column mapping, only rows whose key the build has taken.
 
     Sources by Match and null sources stay whole, and so does everything where the contract has no increment.
+    `in_span`: the statement is run with the binds of `span`, and reads no block that lies outside.
     """
     increment = contract.load.increment
     select = select.copy()
@@ -34,6 +49,9 @@ def scoped(select: exp.Query, contract: Contract, registry: Registry) -> exp.Que
             .from_(exp.to_table(str(source)))
             .where(exp.In(this=exp.column(columns[source]), query=exp.Subquery(this=taken)))
         )
+        if in_span:
+            low, high = exp.Placeholder(this=FIRST_KEY), exp.Placeholder(this=LAST_KEY)
+            rows = rows.where(exp.Between(this=exp.column(columns[source]), low=low, high=high))
         scan.replace(exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(scan.alias_or_name))))
     return select
 

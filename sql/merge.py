@@ -28,10 +28,12 @@ from contracts.registry import Registry
 from sql import ddl, scd2
 from sql.dialect import SqlError, to_redshift
 from sql.graph import Graph
-from sql.increment import scoped
+from sql.increment import scoped, span, spanned
 from sql.memo import memoised
 
-Step = Literal["take", "stage", "dedupe", "check", "changes", "count", "enqueue", "delete", "merge", "insert", "clear"]
+Step = Literal[
+    "take", "span", "stage", "dedupe", "check", "changes", "count", "enqueue", "delete", "merge", "insert", "clear"
+]
 COUNTS = ("inserted_count", "updated_count", "deleted_count")
 
 # Below this many keys a share says nothing: one of three customers may move.
@@ -41,6 +43,7 @@ MIN_KEYS_FOR_SHARE = 100
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a plan. `check`: its row_count must be 0, else `note` says what is refused. `count`: one row.
+    `span`: one row of binds for the statements that follow.
 
     A note may name further columns of its check in braces.
     """
@@ -67,6 +70,7 @@ def build_stage(
     full: bool,
     first: bool = False,
     first_open: str = scd2.FIRST_OPEN,
+    in_span: bool = False,
 ) -> list[Statement]:
     """Take the waiting keys and fill the stage with their rows (all rows if `full`, or if there is no increment).
 
@@ -75,16 +79,27 @@ def build_stage(
     table = contract.table
     read = [registry[source].names for source in sorted(graph.upstream(table)) if source in registry]
     select = memoised(
-        *("stage", graph.text(table), contract, read, full, first_open),
-        make=lambda: to_redshift(_select(contract, graph, registry, full=full, first_open=first_open)),
+        *("stage", graph.text(table), contract, read, full, first_open, in_span),
+        make=lambda: to_redshift(_select(contract, graph, registry, full=full, first_open=first_open, in_span=in_span)),
     )
+    taken = [*take(contract), *(key_span(contract, full=full) if in_span else ())]
     if first:
-        return [*take(contract), _insert(contract, f"({select}) AS made")]
+        return [*taken, _insert(contract, f"({select}) AS made")]
     fill = f"INSERT INTO {table.stage} ({', '.join(contract.names)})\n{select}"
-    return [*take(contract), *empty_stage(contract), Statement("stage", fill)]
+    return [*taken, *empty_stage(contract), Statement("stage", fill)]
 
 
-def _select(contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str) -> exp.Query:
+def key_span(contract: Contract, *, full: bool) -> list[Statement]:
+    """Ask for the span of the keys that a publish is about: those taken, or those of a loaded table's stage."""
+    if ddl.is_queued(contract):
+        column, _ = ddl.queue_column(contract)
+        return [] if _is_full(contract, full) else [Statement("span", span(column, contract.table.taken))]
+    return [Statement("span", span(contract.key[0], contract.table.stage))] if contract.key else []
+
+
+def _select(
+    contract: Contract, graph: Graph, registry: Registry, *, full: bool, first_open: str, in_span: bool
+) -> exp.Query:
     table = contract.table
     select = graph.select(table)
     expected = scd2.log_columns(contract) if contract.load.strategy == "scd2" else contract.names
@@ -94,7 +109,7 @@ def _select(contract: Contract, graph: Graph, registry: Registry, *, full: bool,
         found = ", ".join(select.named_selects)
         raise SqlError([f"{table.sql_file}:1: the SELECT gives ({found}), the contract has ({', '.join(expected)})"])
     if not _is_full(contract, full):
-        select = scoped(select, contract, registry)
+        select = scoped(select, contract, registry, in_span=in_span)
     if contract.load.strategy == "scd2":
         select = scd2.versions(select, contract, first_open=first_open)
     return select
@@ -108,7 +123,7 @@ def empty_stage(contract: Contract) -> list[Statement]:
     ]
 
 
-def load_stage_dedupe(contract: Contract) -> list[Statement]:
+def load_stage_dedupe(contract: Contract, *, in_span: bool = False) -> list[Statement]:
     """For a loaded table: delete stage rows that the target has already, equal or later (append: the key is enough).
 
     Rows deleted are the duplicates of the ledger. A stage row replaces a standing one only if its
@@ -129,8 +144,9 @@ def load_stage_dedupe(contract: Contract) -> list[Statement]:
         if not order:
             return []
         stale = f" AND ({_not_later(order, ours, 't')})"
-    sql = f"DELETE FROM {stage} USING {contract.table} AS t WHERE {same}{stale}"
-    return [Statement("dedupe", sql)]
+    near = _near(f"t.{contract.key[0]}", in_span)
+    sql = f"DELETE FROM {stage} USING {contract.table} AS t WHERE {same}{near}{stale}"
+    return [*(key_span(contract, full=False) if in_span else ()), Statement("dedupe", sql)]
 
 
 def publish(
@@ -142,17 +158,20 @@ def publish(
     first: bool = False,
     unique: bool = False,
     unbuilt: Collection[TableId] = (),
+    in_span: bool = False,
 ) -> list[Statement]:
     """The whole publish of a stage, in order, for one transaction; nothing in it depends on the engine.
 
     `first`: the table held nothing (`any_row`) before this transaction filled it. All that it holds is new: there is
     nothing to compare, and no image but the table itself. `unique`: the audit has found no key twice, which is not
-    asked again. Consumers that are `unbuilt` are told no keys: what was never built is computed whole.
+    asked again. Consumers that are `unbuilt` are told no keys: what was never built is computed whole. `in_span`: the
+    rows that stand are looked for in the span of the keys (see `sql/increment.py`).
     """
     table = contract.table
     plan = list(_checks(contract, filled(table, first=first), unique=unique))
     if not first:
-        plan += _images(contract, full=full)
+        plan += key_span(contract, full=full) if in_span else []
+        plan += _images(contract, full=full, in_span=in_span)
         plan += _closing_check(contract)
     plan.append(Statement("count", _first_counts(contract) if first else row_counts(contract)))
     plan += _enqueue(contract, registry, graph, images(table, first=first), unbuilt)
@@ -269,7 +288,7 @@ def _checks(contract: Contract, rows: str, *, unique: bool) -> Iterator[Statemen
         )
 
 
-def _scope(contract: Contract, full: bool) -> str:
+def _scope(contract: Contract, full: bool, in_span: bool) -> str:
     """The WHERE clause for the target's rows (alias t) that the stage speaks for; empty: all of them."""
     table, load = contract.table, contract.load
     if load.strategy == "replace":
@@ -278,11 +297,16 @@ def _scope(contract: Contract, full: bool) -> str:
         if _is_full(contract, full):
             return ""
         column, _ = ddl.queue_column(contract)
-        return f" WHERE t.{column} IN (SELECT {column} FROM {table.taken})"
-    return f" WHERE EXISTS (SELECT 1 FROM {table.stage} AS s WHERE {_equal(contract.key, 's', 't')})"
+        return f" WHERE t.{column} IN (SELECT {column} FROM {table.taken}){_near(f't.{column}', in_span)}"
+    near = _near(f"t.{contract.key[0]}", in_span)
+    return f" WHERE EXISTS (SELECT 1 FROM {table.stage} AS s WHERE {_equal(contract.key, 's', 't')}){near}"
 
 
-def _images(contract: Contract, *, full: bool) -> Iterator[Statement]:
+def _near(column: str, in_span: bool) -> str:
+    return f" AND {spanned(column)}" if in_span else ""
+
+
+def _images(contract: Contract, *, full: bool, in_span: bool) -> Iterator[Statement]:
     """`changes`: the stage's rows that the target has not (after), the target's that the stage has not (before)."""
     table = contract.table
     names, of_target = ", ".join(contract.names), ", ".join(f"t.{n}" for n in contract.names)
@@ -294,11 +318,11 @@ def _images(contract: Contract, *, full: bool) -> Iterator[Statement]:
         yield Statement(
             "changes",
             f"{insert}SELECT {names}, {_image('after')} FROM {table.stage} AS s "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same})",
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same}{_near(f't.{contract.key[0]}', in_span)})",
         )
         return
     stage = f"SELECT {names} FROM {table.stage}"
-    target = f"SELECT {of_target} FROM {table} AS t{_scope(contract, full)}"
+    target = f"SELECT {of_target} FROM {table} AS t{_scope(contract, full, in_span)}"
     yield Statement(
         "changes",
         f"{insert}SELECT {names}, {_image('after')} FROM ({stage} EXCEPT {target}) AS a\n"

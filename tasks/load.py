@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,6 +23,7 @@ from tasks import migrate, reconcile
 from tasks.lake import LakeFile
 from tasks.quality import record_results
 from tasks.warehouse import Tags, Warehouse, WarehouseError
+from tasks.warehouse.base import Value
 
 if TYPE_CHECKING:
     from expectations.gate import Gate, GateResult
@@ -64,6 +66,7 @@ class Watch:
 
 
 NO_WATCH = Watch()
+NO_SPAN: Mapping[str, Value] = MappingProxyType({})
 
 
 @dataclass
@@ -145,7 +148,7 @@ class Loader:
             watch.staged(rows)
             if first:
                 return Counts(staged=staged)
-            self._run(merge.load_stage_dedupe(contract))
+            self._run(merge.load_stage_dedupe(contract, in_span=True))
             fresh = self._count(rows, contract)
             watch.deduplicated(rows)
             return Counts(staged=staged, duplicate=staged - fresh)
@@ -183,7 +186,10 @@ class Loader:
             contract = replace(contract, load=load)
 
         def fill(first: bool) -> Counts:
-            self._run(merge.build_stage(self.registry[table], self.graph, self.registry, full=full, first=first))
+            plan = merge.build_stage(
+                self.registry[table], self.graph, self.registry, full=full, first=first, in_span=True
+            )
+            self._run(plan)
             return Counts(staged=self._count(merge.filled(table, first=first), contract))
 
         counts, result = self._enter(contract, fill, partial(self._record_build, table, (), started), full=full)
@@ -300,7 +306,9 @@ class Loader:
             first=first,
             unique=found_unique(contract, audited),
             unbuilt=self._unbuilt(),
+            in_span=True,
         )
+        span = NO_SPAN
         for statement in plan:
             if statement.step == "check":
                 found = self.warehouse.query(statement.sql).row(0, named=True)
@@ -317,12 +325,17 @@ class Loader:
                 if not first:
                     watch.imaged()
             else:
-                self._run([statement])
+                span = self._run([statement], span)
         return counts
 
-    def _run(self, statements: Sequence[merge.Statement]) -> None:
+    def _run(self, statements: Sequence[merge.Statement], span: Mapping[str, Value] = NO_SPAN) -> Mapping[str, Value]:
+        """Run statements in order; returns the span that the last of them was run with."""
         for statement in statements:
-            self.warehouse.execute(statement.sql, run_at=self.run_at)
+            if statement.step == "span":
+                span = self.warehouse.query(statement.sql).row(0, named=True)
+            else:
+                self.warehouse.execute(statement.sql, run_at=self.run_at, **span)
+        return span
 
     def _count(self, relation: str, contract: Contract) -> int:
         return int(self.warehouse.scalar(merge.count_rows(relation, contract.names[0])))

@@ -35,8 +35,8 @@ _CATALOGUE = (
     "WHERE c.database_name = current_database() AND c.schema_name = $schema AND c.table_name = $table "
     "ORDER BY c.column_index"
 )
-# A text literal is matched too, so that a `$word` inside one is no bind.
-_BIND = re.compile(r"'(?:[^']|'')*'|\$([a-z_]\w*)")
+# Text literals and comments are matched too: a `$word` inside one is no bind, and an apostrophe in a comment no text.
+_BIND = re.compile(r"'(?:[^']|'')*'|/\*.*?\*/|\$([a-z_]\w*)", re.DOTALL)
 
 
 _EXPORTED = "rows.parquet"

@@ -71,6 +71,10 @@ def test_a_dollar_sign_inside_text_is_text(warehouse: DuckDBWarehouse) -> None:
     assert warehouse.query("SELECT 'it''s $five' AS price, :x AS x", x=1).rows() == [("it's $five", 1)]
 
 
+def test_an_apostrophe_in_a_comment_opens_no_text(warehouse: DuckDBWarehouse) -> None:
+    assert warehouse.query("-- A visit's $start.\nSELECT :x AS x, 'y' AS y", x=1).rows() == [(1, "y")]
+
+
 def test_statements_are_read_as_redshift_means_them(warehouse: DuckDBWarehouse) -> None:
     assert warehouse.scalar("SELECT 7 / 2 AS quotient") == 3
     ordered = warehouse.query(
