@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -14,6 +14,7 @@ from contracts.types import ColumnType
 from sql import ddl, merge
 from sql.dialect import SESSION, to_duckdb
 from sql.graph import Graph
+from sql.increment import FIRST_KEY, LAST_KEY
 from tasks.warehouse import Warehouse
 
 Row = tuple[Any, ...]
@@ -91,6 +92,23 @@ class Bench:
     def run(self, statement: str) -> list[Row]:
         return self.connection.execute(to_duckdb(statement)).fetchall()
 
+    def run_each(self, plan: Iterable[merge.Statement]) -> Iterator[tuple[merge.Statement, list[Row]]]:
+        """Run a plan; what a `span` has found stands in the statements that follow."""
+        span: dict[str, str] = {}
+        for statement in plan:
+            text = statement.sql
+            for bind, value in span.items():
+                text = text.replace(bind, value)
+            rows = self.run(text)
+            if statement.step == "span":
+                found = ("NULL" if value is None else f"'{value}'" for value in rows[0])
+                span = dict(zip((f":{FIRST_KEY}", f":{LAST_KEY}"), found, strict=True))
+            yield statement, rows
+
+    def run_all(self, plan: Iterable[merge.Statement]) -> None:
+        for _ in self.run_each(plan):
+            pass
+
     def rows(self, name: str, columns: str = "*", order: str = "ALL") -> list[Row]:
         return self.connection.execute(f"SELECT {columns} FROM {name} ORDER BY {order}").fetchall()
 
@@ -106,14 +124,12 @@ class Bench:
         for statement in merge.empty_stage(c):
             self.run(statement.sql)
         self.insert(c.table.stage, rows)
-        for statement in merge.load_stage_dedupe(c):
-            self.run(statement.sql)
+        self.run_all(merge.load_stage_dedupe(c, in_span=True))
         return self.publish(table, full=False)
 
     def stage(self, table: str, *, full: bool = False) -> list[Row]:
         c = self.registry[TableId.parse(table)]
-        for statement in merge.build_stage(c, self.graph, self.registry, full=full):
-            self.run(statement.sql)
+        self.run_all(merge.build_stage(c, self.graph, self.registry, full=full, in_span=True))
         return self.rows(c.table.stage)
 
     def publish(
@@ -127,11 +143,10 @@ class Bench:
         counts: dict[str, int] = {}
         self.run("BEGIN")
         try:
-            for statement in filled_by or ():
-                self.run(statement.sql)
+            self.run_all(filled_by or ())
             first = filled_by is not None
-            for statement in merge.publish(c, self.registry, self.graph, full=full, first=first):
-                rows = self.run(statement.sql)
+            plan = merge.publish(c, self.registry, self.graph, full=full, first=first, in_span=True)
+            for statement, rows in self.run_each(plan):
                 if statement.step == "check" and rows[0][0] != 0:
                     raise Refused(statement.note)
                 if statement.step == "count":

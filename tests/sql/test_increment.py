@@ -52,6 +52,13 @@ def test_sources_with_a_column_are_read_by_the_taken_keys_and_the_others_whole()
     assert "CROSS JOIN clean.rates AS r" in text
 
 
+def test_rows_of_the_taken_keys_are_looked_for_in_their_span() -> None:
+    text = one_line(to_redshift(scoped(parse_select(SELECT, "x.sql"), fact(SOURCES), ALL, in_span=True)))
+    keys = "(SELECT order_id FROM stage.taken__core__fact)"
+    assert f"clean.orders WHERE order_id IN {keys} AND order_id BETWEEN :first_key AND :last_key)" in text
+    assert text.count(f"order_ref IN {keys} AND order_ref BETWEEN :first_key AND :last_key)") == 2
+
+
 def test_without_an_increment_nothing_is_scoped_and_the_select_given_is_never_changed() -> None:
     select = parse_select(SELECT, "x.sql")
     before = to_redshift(select)
