@@ -164,7 +164,7 @@ def publish(
 
     `first`: the table held nothing (`any_row`) before this transaction filled it. All that it holds is new: there is
     nothing to compare, and no image but the table itself. `unique`: the audit has found no key twice, which is not
-    asked again. Consumers that are `unbuilt` are told no keys: what was never built is computed whole. `in_span`: the
+    asked again. Consumers that are `unbuilt` are told one key, as they will be computed whole. `in_span`: the
     rows that stand are looked for in the span of the keys (see `sql/increment.py`).
     """
     table = contract.table
@@ -369,9 +369,8 @@ def _enqueue(
     contract: Contract, registry: Registry, graph: Graph, changes: str, unbuilt: Collection[TableId]
 ) -> Iterator[Statement]:
     for other, on in consumers(contract.table, registry, graph):
-        if other.table in unbuilt:
-            continue
         column, type_ = ddl.queue_column(other)
+        one = " LIMIT 1" if other.table in unbuilt else ""
         insert = f"INSERT INTO {other.table.pending} ({column}) "
         note = str(other.table)
         if on is None:
@@ -386,7 +385,7 @@ def _enqueue(
             sql = f"SELECT DISTINCT t.{column} FROM {other.table} AS t JOIN {changes} AS c ON {matched}"
         else:
             sql = f"SELECT DISTINCT {on} FROM {changes} WHERE {on} IS NOT NULL"
-        yield Statement("enqueue", insert + sql, note)
+        yield Statement("enqueue", insert + sql + one, note)
 
 
 def _apply(contract: Contract) -> Iterator[Statement]:

@@ -31,7 +31,10 @@ RED = "a,red,1,2026-01-05T08:00:00"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server, to which this process and its children go; Prefect is imported here first."""
+    """The address of a server, to which this process and its children go."""
+    # First: what Prefect reads of the environment when it is imported stays, and this server does not.
+    from prefect.concurrency.services import ConcurrencySlotAcquisitionWithLeaseService as Slots
+
     home = tmp_path_factory.mktemp("prefect_server")
     with serve(home) as api, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_API_URL", api)
@@ -54,6 +57,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         }
         with temporary_settings(chosen):
             yield api
+            # Prefect's services of this process keep a client of the server that is about to end.
+            Slots.drain_all(timeout=PATIENCE, at_exit=False)
 
 
 def outputs(**more: Any) -> dict[str, Any]:
