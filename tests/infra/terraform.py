@@ -47,6 +47,7 @@ _AT_ONCE = "-parallelism=30"  # the provider mostly waits: up to a minute for wh
 # Everything together takes some 105 s alone on two cores. The local AWS was once seen to leave an
 # apply waiting for ever.
 _LONGEST_S = 450.0
+_MADE_TWICE = "AlreadyExistsException"
 _PROVIDER = re.compile(r'^provider "aws" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
 _ALIAS = re.compile(r'^\s*alias\s*=\s*"(\w+)"', re.MULTILINE)
 
@@ -63,8 +64,8 @@ class TerraformHung(TerraformError):
     """A command of Terraform did not end; the message: what it said last, and where the threads of this process are."""
 
 
-class HungWarning(UserWarning):
-    """An apply hung, and was made again from the start."""
+class StartedOverWarning(UserWarning):
+    """An apply hung, or made something twice, and was made again from the start."""
 
 
 def modules() -> list[str]:
@@ -178,13 +179,18 @@ class Root:
         return ["-var-file=test.auto.tfvars.json"]
 
     def apply(self) -> None:
-        """Make everything; where the local AWS lets it hang, empty that and start over, once, with a warning."""
+        """Make everything; where the local AWS is at fault, empty that and start over, once, with a warning.
+
+        It lets an apply hang, or answers so late that the provider asks again for what is made by then.
+        """
         try:
             self._apply()
-        except TerraformHung as hung:
+        except TerraformError as failed:
+            if not (isinstance(failed, TerraformHung) or _MADE_TWICE in str(failed)):
+                raise
             with warnings.catch_warnings():
-                warnings.simplefilter("default", HungWarning)
-                warnings.warn(HungWarning(str(hung)), stacklevel=2)
+                warnings.simplefilter("default", StartedOverWarning)
+                warnings.warn(StartedOverWarning(str(failed)), stacklevel=2)
             self._start_over()
             self._apply()
 

@@ -13,7 +13,7 @@ import moto_shim
 import pytest
 import terraform
 from moto.core.utils import get_service_model
-from terraform import HungWarning, Root, TerraformError
+from terraform import Root, StartedOverWarning, TerraformError
 
 _ROOT = """\
 terraform {
@@ -84,21 +84,29 @@ def test_a_root_is_applied_changed_and_destroyed(root: Root, client: Callable[..
     assert elsewhere.list_topics()["Topics"] == []
 
 
-def test_an_apply_that_hangs_is_made_again_from_the_start(
-    root: Root, client: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ("echo waiting for a queue; sleep 600", r"did not end in 60 s:[\s\S]*waiting for a queue[\s\S]*test_harness"),
+        ("echo AlreadyExistsException: Table already exists; exit 1", "Table already exists"),
+    ],
+    ids=["hangs", "makes something twice"],
+)
+def test_an_apply_whose_local_aws_is_at_fault_is_made_again_from_the_start(
+    root: Root, client: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, said: str
 ) -> None:
     root.init()
-    ours, at_hand, mark = tmp_path / "bin/terraform", shutil.which("terraform"), tmp_path / "hung"
+    ours, at_hand, mark = tmp_path / "bin/terraform", shutil.which("terraform"), tmp_path / "first"
     ours.parent.mkdir()
-    # The first apply is done, and hangs instead of ending.
+    # The first apply is done, and ends otherwise than it should.
     ours.write_text(
         f'#!/bin/sh\n[ "$1" != apply ] || [ -e {mark} ] || '
-        f'{{ touch {mark}; {at_hand} "$@"; echo waiting for a queue; sleep 600; }}\nexec {at_hand} "$@"\n'
+        f'{{ touch {mark}; {at_hand} "$@"; {ends}; }}\nexec {at_hand} "$@"\n'
     )
     ours.chmod(0o755)
     monkeypatch.setenv("PATH", str(ours.parent), prepend=os.pathsep)
     root.longest_s = 60
-    with pytest.warns(HungWarning, match=r"did not end in 60 s:[\s\S]*waiting for a queue[\s\S]*test_harness"):
+    with pytest.warns(StartedOverWarning, match=said):
         root.apply()
     assert mark.exists()
     assert {r["type"] for r in root.resources()} == {"aws_sns_topic"}
