@@ -64,7 +64,7 @@ lock: .venv/uv ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --python-version 3.11 --group odcs --upgrade -o requirements-odcs.lock --no-header --no-annotate --quiet
 	@for peer in $(PEERS); do $(BIN)/uv pip compile --python-version 3.11 --group peers-$$peer --upgrade -o benchmarks/peers/requirements-$$peer.lock --no-header --no-annotate --quiet || exit 1; done
 
-bench: .venv/ready-peers ## Measure everything at full size, 20 to 25 minutes, and write benchmarks/RESULTS.md (FOLDER= keeps the data)
+bench: .venv/ready-peers ## Measure everything at full size, some 20 minutes, and write benchmarks/RESULTS.md (FOLDER= keeps the data)
 	$(BIN)/python benchmarks/everything.py $(if $(FOLDER),--folder $(FOLDER))
 
 bench-pipeline: .venv/ready-test ## Measure the whole pipeline at full size beside a bare script, three rounds (FOLDER= keeps the data)

@@ -28,7 +28,7 @@ def parts(folder: Path) -> list[tuple[str, Sequence[str]]]:
         ("pipeline", ["pipeline.py", "--folder", str(folder), "--rounds", "1"]),
         ("queries", ["queries.py", "--home", home]),
         ("increment", ["increment.py", "--home", home, "--delivery", str(delivery.last_day), "--rounds", "1"]),
-        ("startup", ["startup.py", "--rounds", "5"]),
+        ("startup", ["startup.py", "--rounds", "3"]),
         ("peers", ["peers.py", "--gates", "1000000"]),
     ]
 
