@@ -50,8 +50,7 @@ def scoped(select: exp.Query, contract: Contract, registry: Registry, *, in_span
             .where(exp.In(this=exp.column(columns[source]), query=exp.Subquery(this=taken)))
         )
         if in_span:
-            low, high = exp.Placeholder(this=FIRST_KEY), exp.Placeholder(this=LAST_KEY)
-            rows = rows.where(exp.Between(this=exp.column(columns[source]), low=low, high=high))
+            rows = rows.where(spanned(columns[source]), dialect="redshift")
         scan.replace(exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(scan.alias_or_name))))
     return select
 

@@ -152,8 +152,8 @@ class Root:
         return subprocess.CompletedProcess(command, running.returncode, said)
 
     def _log(self) -> dict[str, str]:
-        """Let the provider tell its calls in a file, unless somebody reads another log."""
-        if "TF_LOG" in os.environ:
+        """Let the provider tell its calls in a file, unless it makes none or somebody reads another log."""
+        if "TF_LOG" in os.environ or self.address == NOWHERE:
             return {}
         return {"TF_LOG_PROVIDER": "DEBUG", "TF_LOG_PATH": str(self.folder / "provider.log")}
 
