@@ -55,6 +55,24 @@ def scoped(select: exp.Query, contract: Contract, registry: Registry, *, in_span
     return select
 
 
+def read_of_a_version(select: exp.Query, history: Contract, at: str) -> tuple[str, ...]:
+    """The columns of a history that a SELECT may read for more than to find the version of the instant `at`.
+
+    A column of this name that it reads of another table counts too: one too many only makes more of a change.
+    """
+    read = {c.name for c in select.find_all(exp.Column) if not _ends_before(c, at)}
+    is_any = any(not isinstance(star.parent, exp.Count) for star in select.find_all(exp.Star))
+    return tuple(name for name in history.names if is_any or name in read)
+
+
+def _ends_before(column: exp.Column, at: str) -> bool:
+    """Whether this is the end in `<at> < <end>`."""
+    compared = column.parent
+    if column.name != "effective_to" or not isinstance(compared, exp.LT) or compared.expression is not column:
+        return False
+    return isinstance(compared.this, exp.Column) and compared.this.name == at
+
+
 def faults(select: exp.Query, contract: Contract, registry: Registry) -> Iterator[str]:
     """What is wrong between a SELECT and its contract's increment, each as a message without its place."""
     increment = contract.load.increment

@@ -17,49 +17,24 @@ the stage cannot be matched): the flow goes in the graph's order, one run at a t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from sqlglot import exp
 
 from contracts.ids import TableId
-from contracts.model import Contract, Match
+from contracts.model import Contract
 from contracts.registry import Registry
 from sql import ddl, scd2
 from sql.dialect import SqlError, to_redshift
 from sql.graph import Graph
 from sql.increment import scoped, span, spanned
 from sql.memo import memoised
+from sql.plan import Statement
+from sql.queues import enqueue, take
 
-Step = Literal[
-    "take", "span", "stage", "dedupe", "check", "changes", "count", "enqueue", "delete", "merge", "insert", "clear"
-]
 COUNTS = ("inserted_count", "updated_count", "deleted_count")
 
 # Below this many keys a share says nothing: one of three customers may move.
 MIN_KEYS_FOR_SHARE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement of a plan. `check`: its row_count must be 0, else `note` says what is refused. `count`: one row.
-    `span`: one row of binds for the statements that follow.
-
-    A note may name further columns of its check in braces.
-    """
-
-    step: Step
-    sql: str
-    note: str = ""
-
-
-def queue_length(contract: Contract) -> str:
-    """SELECT of one number: keys that wait, whether queued or taken by a build that was not published."""
-    column, _ = ddl.queue_column(contract)
-    return (
-        f"SELECT COUNT(DISTINCT {column}) AS key_count FROM (SELECT {column} FROM {contract.table.pending} "
-        f"UNION ALL SELECT {column} FROM {contract.table.taken}) AS waiting"
-    )
 
 
 def build_stage(
@@ -174,7 +149,7 @@ def publish(
         plan += _images(contract, full=full, in_span=in_span)
         plan += _closing_check(contract)
     plan.append(Statement("count", _first_counts(contract) if first else row_counts(contract)))
-    plan += _enqueue(contract, registry, graph, images(table, first=first), unbuilt)
+    plan += enqueue(contract, registry, graph, images(table, first=first), unbuilt, first=first)
     if not first:
         plan += _apply(contract)
     if ddl.is_queued(contract):
@@ -234,37 +209,8 @@ def _first_counts(contract: Contract) -> str:
     return f"SELECT row_count AS inserted_count, 0 AS updated_count, 0 AS deleted_count FROM ({rows}) AS counted"
 
 
-def consumers(table: TableId, registry: Registry, graph: Graph) -> list[tuple[Contract, str | Match | None]]:
-    """The computed tables that must hear of a change in `table`, and how a change finds their keys (None: all)."""
-    out: list[tuple[Contract, str | Match | None]] = []
-    for other in registry.values():
-        if not ddl.is_queued(other):
-            continue
-        increment = other.load.increment
-        if increment is None:
-            if table in graph.upstream(other.table):
-                out.append((other, None))
-        elif (on := increment.sources.get(str(table))) is not None:
-            out.append((other, on))
-    return out
-
-
 def _is_full(contract: Contract, full: bool) -> bool:
     return full or contract.load.increment is None or contract.load.strategy == "replace"
-
-
-def take(contract: Contract) -> list[Statement]:
-    """Move the waiting keys from `pending` to `taken`; keys that an unpublished build took stay taken."""
-    column, _ = ddl.queue_column(contract)
-    pending, taken = contract.table.pending, contract.table.taken
-    return [
-        Statement(
-            "take",
-            f"INSERT INTO {taken} ({column}) SELECT DISTINCT p.{column} FROM {pending} AS p "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {taken} AS t WHERE t.{column} = p.{column})",
-        ),
-        Statement("take", f"DELETE FROM {pending} WHERE {column} IN (SELECT {column} FROM {taken})"),
-    ]
 
 
 def _checks(contract: Contract, rows: str, *, unique: bool) -> Iterator[Statement]:
@@ -363,29 +309,6 @@ def _closing_check(contract: Contract) -> Iterator[Statement]:
         f"{share:.0%} (maxClosedShare). Where that is right, `dw rebuild {table} --max-closed-share 1` lets it pass "
         f"once; {contract.file} says what always may",
     )
-
-
-def _enqueue(
-    contract: Contract, registry: Registry, graph: Graph, changes: str, unbuilt: Collection[TableId]
-) -> Iterator[Statement]:
-    for other, on in consumers(contract.table, registry, graph):
-        column, type_ = ddl.queue_column(other)
-        one = " LIMIT 1" if other.table in unbuilt else ""
-        insert = f"INSERT INTO {other.table.pending} ({column}) "
-        note = str(other.table)
-        if on is None:
-            everything = f"CAST('{ddl.EVERYTHING}' AS {str(type_).upper()})"
-            sql = f"SELECT DISTINCT {everything} FROM {changes}"
-        elif isinstance(on, Match) and on.every:
-            sql = f"SELECT DISTINCT t.{column} FROM {other.table} AS t WHERE EXISTS (SELECT 1 FROM {changes})"
-        elif isinstance(on, Match):
-            matched = " AND ".join(f"t.{ours} = c.{theirs}" for ours, theirs in on.on.items())
-            if on.at:
-                matched += f" AND t.{on.at} >= c.effective_from AND t.{on.at} < c.effective_to"
-            sql = f"SELECT DISTINCT t.{column} FROM {other.table} AS t JOIN {changes} AS c ON {matched}"
-        else:
-            sql = f"SELECT DISTINCT {on} FROM {changes} WHERE {on} IS NOT NULL"
-        yield Statement("enqueue", insert + sql + one, note)
 
 
 def _apply(contract: Contract) -> Iterator[Statement]:

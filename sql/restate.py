@@ -9,7 +9,7 @@ from hashlib import md5
 from contracts.ids import TableId
 from contracts.model import Contract, Match
 from contracts.registry import Registry
-from sql import ddl, merge
+from sql import ddl, queues
 from sql.graph import Graph
 
 
@@ -56,7 +56,7 @@ def readers_since(contract: Contract, registry: Registry, graph: Graph, day: dat
     What looks up holds a key that it found here: it is found again, whether or not the row here came out otherwise.
     """
     statements = []
-    for other, on in merge.consumers(contract.table, registry, graph):
+    for other, on in queues.consumers(contract.table, registry, graph):
         if isinstance(on, Match) and not on.every:
             key, _ = ddl.queue_column(other)
             column = day_column(other)

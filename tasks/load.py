@@ -16,8 +16,9 @@ from contracts.ids import TableId
 from contracts.model import Contract
 from contracts.registry import Registry
 from expectations.rules import Rule
-from sql import ddl, merge, restate
+from sql import ddl, merge, queues, restate
 from sql.graph import Graph
+from sql.plan import Statement
 from sql.reconcile import Check
 from tasks import migrate, reconcile
 from tasks.lake import LakeFile
@@ -168,7 +169,7 @@ class Loader:
 
     def is_pending(self, table: TableId) -> bool:
         """Whether an upstream change waits to be carried into the table."""
-        return bool(self.warehouse.scalar(merge.queue_length(self.registry[table])) > 0)
+        return bool(self.warehouse.scalar(queues.queue_length(self.registry[table])) > 0)
 
     def build(
         self, table: TableId, *, full: bool = False, max_closed_share: float | None = None
@@ -221,7 +222,7 @@ class Loader:
             if full:
                 for statement in restate.every_key(contract):
                     self.warehouse.execute(statement)
-            self._run(merge.take(contract))
+            self._run(queues.take(contract))
 
         self.warehouse.transaction(take)
         return self.warehouse.query(f"SELECT * FROM {table.taken}")
@@ -328,7 +329,7 @@ class Loader:
                 span = self._run([statement], span)
         return counts
 
-    def _run(self, statements: Sequence[merge.Statement], span: Mapping[str, Value] = NO_SPAN) -> Mapping[str, Value]:
+    def _run(self, statements: Sequence[Statement], span: Mapping[str, Value] = NO_SPAN) -> Mapping[str, Value]:
         """Run statements in order; returns the span that the last of them was run with."""
         for statement in statements:
             if statement.step == "span":

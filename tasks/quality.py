@@ -18,7 +18,7 @@ import polars as pl
 from contracts.ids import TableId
 from contracts.registry import Registry
 from expectations.scorecard import THRESHOLDS, score
-from sql import ddl, merge
+from sql import ddl, queues
 from sql.graph import Graph
 from tasks.settings import Settings
 from tasks.warehouse import Warehouse
@@ -247,6 +247,6 @@ def by_layer(scores: pl.DataFrame) -> pl.DataFrame:
 def enqueue_readers(warehouse: Warehouse, registry: Registry, graph: Graph) -> None:
     """Queue the tables that read the audit tables: these are written here, not by a publish that would do it."""
     for table in (t for t in registry if t.layer == "audit"):
-        for consumer, _ in merge.consumers(table, registry, graph):
+        for consumer, _ in queues.consumers(table, registry, graph):
             column, _ = ddl.queue_column(consumer)
             warehouse.insert_rows(str(consumer.table.pending), [column], [{column: ddl.EVERYTHING}])

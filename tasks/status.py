@@ -10,7 +10,7 @@ import polars as pl
 
 from contracts.model import Contract
 from contracts.registry import Registry
-from sql import merge
+from sql import queues
 from sql.graph import Graph
 from tasks.batches import is_delivered_as
 from tasks.inbox import Deliveries
@@ -170,5 +170,5 @@ def file_states(there: pl.DataFrame, ledger: pl.DataFrame, contracts: Iterable[C
 def waiting_tables(warehouse: Warehouse, registry: Registry, graph: Graph) -> dict[str, int]:
     """Computed tables with changes that are not carried into them yet, with the number of keys that wait."""
     queued = [registry[table] for table in graph.order() if warehouse.has_table(table.pending)]
-    found = {str(c.table): int(warehouse.scalar(merge.queue_length(c))) for c in queued}
+    found = {str(c.table): int(warehouse.scalar(queues.queue_length(c))) for c in queued}
     return {table: keys for table, keys in found.items() if keys}

@@ -16,9 +16,10 @@ import pyarrow as pa
 from contracts.ids import TableId
 from contracts.model import Column, Contract
 from contracts.registry import REPOSITORY, Registry
-from sql import ddl, merge, scd2
+from sql import ddl, merge, queues, scd2
 from sql.dialect import SESSION, to_duckdb
 from sql.graph import Graph
+from sql.plan import Statement
 
 Row = Mapping[str, Any]
 SHOP_ZONE = ZoneInfo("Asia/Kolkata")
@@ -46,12 +47,12 @@ def graph() -> Graph:
 
 
 @cache
-def build_plan(table: TableId, full: bool, first: bool = False) -> list[merge.Statement]:
+def build_plan(table: TableId, full: bool, first: bool = False) -> list[Statement]:
     return merge.build_stage(registry()[table], graph(), registry(), full=full, first=first)
 
 
 @cache
-def publish_plan(table: TableId, full: bool, first: bool) -> list[merge.Statement]:
+def publish_plan(table: TableId, full: bool, first: bool) -> list[Statement]:
     return merge.publish(registry()[table], registry(), graph(), full=full, first=first)
 
 
@@ -174,7 +175,7 @@ class CaseWarehouse:
 
     def waits(self, table: TableId) -> bool:
         """Whether an upstream change waits to be carried into the table."""
-        return bool(self.run(merge.queue_length(registry()[table]))[0][0])
+        return bool(self.run(queues.queue_length(registry()[table]))[0][0])
 
     def build_waiting(
         self, *, blocked: Collection[TableId] = (), audit: Callable[[TableId], None] | None = None

@@ -19,6 +19,12 @@ PYTHON = {
         "tests/sql/test_lint.py",
         "tests/sql/test_incremental_equals_full.py",
     ],
+    "sql/queues.py": [
+        "tests/sql/test_rendered.py",
+        "tests/sql/test_merge_history.py",
+        "tests/sql/test_merge.py",
+        "tests/sql/test_incremental_equals_full.py",
+    ],
     "sql/restate.py": ["tests/sql/test_restate.py"],
     "tasks/batches.py": ["tests/tasks/test_batches.py", "tests/tasks/test_status.py"],
     "tasks/ledger.py": ["tests/tasks/test_ledger.py", "tests/tasks/test_backfill.py"],

@@ -11,10 +11,11 @@ from contracts.ids import TableId
 from contracts.model import Column, Contract, Distribution, Load
 from contracts.registry import Registry
 from contracts.types import ColumnType
-from sql import ddl, merge
+from sql import ddl, merge, queues
 from sql.dialect import SESSION, to_duckdb
 from sql.graph import Graph
 from sql.increment import FIRST_KEY, LAST_KEY
+from sql.plan import Statement
 from tasks.warehouse import Warehouse
 
 Row = tuple[Any, ...]
@@ -92,7 +93,7 @@ class Bench:
     def run(self, statement: str) -> list[Row]:
         return self.connection.execute(to_duckdb(statement)).fetchall()
 
-    def run_each(self, plan: Iterable[merge.Statement]) -> Iterator[tuple[merge.Statement, list[Row]]]:
+    def run_each(self, plan: Iterable[Statement]) -> Iterator[tuple[Statement, list[Row]]]:
         """Run a plan; what a `span` has found stands in the statements that follow."""
         span: dict[str, str] = {}
         for statement in plan:
@@ -105,7 +106,7 @@ class Bench:
                 span = dict(zip((f":{FIRST_KEY}", f":{LAST_KEY}"), found, strict=True))
             yield statement, rows
 
-    def run_all(self, plan: Iterable[merge.Statement]) -> None:
+    def run_all(self, plan: Iterable[Statement]) -> None:
         for _ in self.run_each(plan):
             pass
 
@@ -133,7 +134,7 @@ class Bench:
         return self.rows(c.table.stage)
 
     def publish(
-        self, table: str, *, full: bool = False, filled_by: Sequence[merge.Statement] | None = None
+        self, table: str, *, full: bool = False, filled_by: Sequence[Statement] | None = None
     ) -> dict[str, int]:
         """One transaction; returns the counts. A check that fails rolls all back and raises Refused.
 
@@ -166,7 +167,7 @@ class Bench:
         return self.publish(table, full=full)
 
     def waiting(self, table: str) -> int:
-        return int(self.run(merge.queue_length(self.registry[TableId.parse(table)]))[0][0])
+        return int(self.run(queues.queue_length(self.registry[TableId.parse(table)]))[0][0])
 
 
 class RedshiftBench(Bench):

@@ -6,7 +6,7 @@ import pytest
 from sql_harness import contract, registry
 
 from sql.dialect import parse_select, to_redshift
-from sql.increment import faults, scoped
+from sql.increment import faults, read_of_a_version, scoped
 
 ORDERS = contract("clean.orders", "order_id varchar(8) key\namount integer")
 LINES = contract("clean.lines", "line_id varchar(8) key\norder_ref varchar(8)\nsku varchar(8)")
@@ -107,3 +107,22 @@ def test_faults_between_select_and_contract(sources: dict[str, object], load: di
     found = list(faults(parse_select(SELECT, "x.sql"), fact(sources, **load), ALL))
     assert len(found) == 1
     assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        ("d.name", ["sku", "name", "effective_from"]),
+        ("COUNT(*)", ["sku", "effective_from"]),
+        ("d.effective_to", ["sku", "effective_from", "effective_to"]),
+        ("CASE WHEN l.other_at < d.effective_to THEN 1 END", ["sku", "effective_from", "effective_to"]),
+        ("CASE WHEN d.effective_to < l.sold_at THEN 1 END", ["sku", "effective_from", "effective_to"]),
+        ("*", ["sku", "name", "effective_from", "effective_to"]),
+    ],
+)
+def test_what_a_select_reads_of_a_version_beside_the_end_that_finds_it(reads: str, expected: list[str]) -> None:
+    text = f"""
+        SELECT {reads} FROM clean.lines AS l JOIN core.dim_sku AS d
+        ON d.sku = l.sku AND l.sold_at >= d.effective_from AND l.sold_at < d.effective_to
+    """
+    assert list(read_of_a_version(parse_select(text, "x.sql"), DIM, "sold_at")) == expected

@@ -25,7 +25,7 @@ ORDERS = contract(
 )
 CUSTOMERS = contract(
     "clean.customers",
-    "customer_id varchar(8) key\nupdated_at timestamp key\nrow_hash varchar(32) key\ncity varchar(9)",
+    "customer_id varchar(8) key\nupdated_at timestamp key\nrow_hash varchar(32) key\ncity varchar(9)\nemail varchar(9)",
     {"strategy": "append"},
 )
 DIM = contract(
@@ -34,6 +34,7 @@ DIM = contract(
     customer_key bigint key
     customer_id varchar(8) required
     city varchar(9)
+    email varchar(9)
     effective_from timestamp required
     effective_to timestamp required
     is_current boolean required
@@ -43,6 +44,7 @@ DIM = contract(
         "effective": "changed_at",
         "sequence": ["row_hash"],
         "tracked": ["city"],
+        "overwrite": ["email"],
         "increment": {
             "key": "customer_id",
             "from": {"clean.customers": "customer_id", "clean.orders": "customer_id"},
@@ -72,6 +74,21 @@ SALES = contract(
         },
     },
 )
+# It reads what a change of the history gives to versions that stand: their latest values, and whether they are closed.
+NOTES = contract(
+    "core.fact_notes",
+    "order_id varchar(8) key\ncustomer_id varchar(8)\nsold_at timestamp\nemail varchar(9)\nis_current boolean",
+    {
+        "strategy": "upsert",
+        "increment": {
+            "key": "order_id",
+            "from": {
+                "clean.orders": "order_id",
+                "core.dim_customer": {"on": {"customer_id": "customer_id"}, "at": "sold_at"},
+            },
+        },
+    },
+)
 DAILY = contract(
     "mart.daily",
     "order_date date key\ncity_count bigint\namount decimal(18,2)",
@@ -84,9 +101,11 @@ DAILY = contract(
 CITIES = contract("mart.cities", "city varchar(9)\namount decimal(18,2)", {"strategy": "replace", "window": "all"})
 TEXTS = {
     "core.dim_customer": """
-        SELECT customer_id, updated_at AS changed_at, row_hash, city FROM clean.customers
+        SELECT customer_id, updated_at AS changed_at, row_hash, city, email FROM clean.customers
         UNION ALL
-        SELECT DISTINCT customer_id, CAST('1900-01-01' AS TIMESTAMP), '', CAST(NULL AS VARCHAR(9)) FROM clean.orders
+        SELECT DISTINCT
+            customer_id, CAST('1900-01-01' AS TIMESTAMP), '', CAST(NULL AS VARCHAR(9)), CAST(NULL AS VARCHAR(9))
+        FROM clean.orders
     """,
     "core.fact_sales": """
         SELECT o.order_id, o.order_date, o.customer_id, o.sold_at, c.customer_key, c.city, o.amount
@@ -95,13 +114,19 @@ TEXTS = {
           ON c.customer_id = o.customer_id AND o.sold_at >= c.effective_from AND o.sold_at < c.effective_to
         WHERE o.amount > 0
     """,
+    "core.fact_notes": """
+        SELECT o.order_id, o.customer_id, o.sold_at, c.email, c.is_current
+        FROM clean.orders AS o
+        LEFT JOIN core.dim_customer AS c
+          ON c.customer_id = o.customer_id AND o.sold_at >= c.effective_from AND o.sold_at < c.effective_to
+    """,
     "mart.daily": """
         SELECT order_date, COUNT(DISTINCT city) AS city_count, SUM(amount) AS amount
         FROM core.fact_sales GROUP BY order_date
     """,
     "mart.cities": "SELECT city, SUM(amount) AS amount FROM core.fact_sales GROUP BY city",
 }
-BUILT = ["core.dim_customer", "core.fact_sales", "mart.daily", "mart.cities"]
+BUILT = ["core.dim_customer", "core.fact_sales", "core.fact_notes", "mart.daily", "mart.cities"]
 INSTANTS = [datetime(2024, 1, day, 12) for day in (1, 2, 3)]
 
 order = st.builds(
@@ -122,17 +147,18 @@ customer = st.builds(
     st.sampled_from(INSTANTS),
     st.sampled_from(["g", "h"]),
     st.sampled_from(["x", "y", None]),
+    st.sampled_from(["e", "f"]),
 )
 
 
 @pytest.fixture(scope="module")
 def bench() -> Bench:
-    return Bench([ORDERS, CUSTOMERS, DIM, SALES, DAILY, CITIES], TEXTS)
+    return Bench([ORDERS, CUSTOMERS, DIM, SALES, NOTES, DAILY, CITIES], TEXTS)
 
 
 @pytest.fixture(scope="module")
 def on_redshift(redshift_bench: Callable[..., Bench]) -> Bench:
-    return redshift_bench([ORDERS, CUSTOMERS, DIM, SALES, DAILY, CITIES], TEXTS)
+    return redshift_bench([ORDERS, CUSTOMERS, DIM, SALES, NOTES, DAILY, CITIES], TEXTS)
 
 
 def emptied(bench: Bench) -> None:

@@ -85,22 +85,51 @@ def test_a_change_of_history_wakes_the_facts_that_lie_in_the_interval(make_bench
     assert bench.rows("core.fact_visits", "visit_id, city") == [("v1", "Pune"), ("v2", "Agra"), ("v3", "Goa")]
 
 
-def test_facts_outside_the_interval_that_changed_are_left_alone(make_bench: MakeBench) -> None:
+def test_facts_that_find_the_same_version_as_before_are_left_alone(make_bench: MakeBench) -> None:
     bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], HISTORY)
     bench.load("clean.customers", [("c", T1, "h", "Pune", "e"), ("c", T2, "h", "Agra", "e")])
     bench.build("core.dim_customer")
     visits = [("early", "c", datetime(2024, 1, 1, 9)), ("at", "c", T2), ("late", "c", datetime(2024, 1, 3, 12))]
     bench.load("clean.visits", visits)
     bench.build("core.fact_visits")
-    # The current version is closed: visits of the version before it stay as they are.
+    # The current version is closed: visits of its time, and of the version before it, stay as they are.
     bench.load("clean.customers", [("c", T3, "h", "Goa", "e")])
     bench.build("core.dim_customer")
-    assert bench.rows("stage.pending__core__fact_visits") == [("at",), ("late",)]
+    assert bench.rows("stage.pending__core__fact_visits") == [("late",)]
     bench.build("core.fact_visits")
-    # The first version is split: visits from its end on stay as they are.
-    bench.load("clean.customers", [("c", datetime(2024, 1, 2, 9), "h", "Diu", "e")])
+    # The second version opens earlier, and has another key: visits of its time only are touched.
+    bench.load("clean.customers", [("c", datetime(2024, 1, 2, 9), "h", "Agra", "e")])
     bench.build("core.dim_customer")
-    assert bench.rows("stage.pending__core__fact_visits") == [("early",)]
+    assert bench.rows("stage.pending__core__fact_visits") == [("at",)]
+    bench.build("core.fact_visits")
+    # A value of all versions, which the visits do not read, touches none.
+    bench.load("clean.customers", [("c", datetime(2024, 1, 4), "h", "Goa", "new")])
+    assert bench.build("core.dim_customer") == counts(updated=3)
+    assert bench.rows("stage.pending__core__fact_visits") == []
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        ("c.city", ["late"]),
+        ("c.is_current", ["at", "late"]),
+        ("c.effective_to", ["at", "late"]),
+        ("CASE WHEN c.effective_to > v.visited_at THEN c.city END", ["at", "late"]),
+    ],
+)
+def test_facts_that_read_whether_their_version_is_closed_hear_of_it(
+    make_bench: MakeBench, reads: str, expected: list[str]
+) -> None:
+    texts = {**HISTORY, "core.fact_visits": HISTORY["core.fact_visits"].replace("c.city", f"{reads} AS city")}
+    bench = make_bench([CUSTOMERS, DIM, VISITS, FACT], texts)
+    bench.load("clean.customers", [("c", T1, "h", "Pune", "e"), ("c", T2, "h", "Agra", "e")])
+    bench.build("core.dim_customer")
+    bench.load("clean.visits", [("early", "c", T1), ("at", "c", T2), ("late", "c", T3)])
+    bench.run("DELETE FROM stage.pending__core__fact_visits")
+    bench.run("INSERT INTO core.fact_visits (visit_id, customer_id, visited_at) SELECT * FROM clean.visits")
+    bench.load("clean.customers", [("c", T3, "h", "Goa", "e")])
+    bench.build("core.dim_customer")
+    assert [key for (key,) in bench.rows("stage.pending__core__fact_visits")] == expected
 
 
 def test_closing_the_current_version_of_too_many_keys_is_refused(make_bench: MakeBench) -> None:
