@@ -73,7 +73,9 @@ def main() -> int:
         import_module(name)
     plan = {f: _mutants(f, asked.sample, asked.seed) for f in (*PYTHON, *selects(ROOT)) if _is_asked(f, asked.only)}
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+    # Without a finalizer: a fork whose tests end runs those of this process.
+    folder = tempfile.mkdtemp(prefix="mutants-")
+    try:
         trees: SimpleQueue[Path] = SimpleQueue()
         for number in range(asked.jobs):
             trees.put(_copy(Path(folder) / str(number)))
@@ -81,6 +83,8 @@ def main() -> int:
             tried = [
                 one for file, found in plan.items() if file in PYTHON for one in _try_file(pool, trees, file, found)
             ]
+    finally:
+        shutil.rmtree(folder)
     # Last: it loads modules of ours, which a fork must not find.
     tried += [one for file, found in plan.items() if file not in PYTHON for one in _try_select(file, found)]
     return _summary(tried, time.monotonic() - started)

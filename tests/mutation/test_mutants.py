@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -127,3 +128,10 @@ def test_a_select_that_a_case_notices_is_killed_and_its_own_is_not(monkeypatch: 
     assert not is_killed(table, text)
     assert is_killed(table, text.replace("'web'", "'net'"))
     assert is_killed(table, "SELECT 1 AS nothing FROM core.dim_date")
+
+
+def test_a_mutant_of_a_module_is_held_against_its_tests() -> None:
+    command = [sys.executable, mutate.__file__, "sql/restate", "--sample", "1", "--jobs", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 of 1 mutants killed (100.0%)" in ended.stdout
