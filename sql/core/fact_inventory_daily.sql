@@ -15,36 +15,53 @@ asked_days AS (
 ),
 
 -- What moved before the first day that is asked for is one balance brought forward, on the day of its last movement.
+-- No day that is asked for shows what it was made of, and over a long history each sum takes its time.
 brought_forward AS (
     SELECT
-        inventory_movements.product_id,
-        inventory_movements.warehouse_code,
-        inventory_movements.movement_date,
-        inventory_movements.movement_id,
-        inventory_movements.movement_type,
-        inventory_movements.quantity,
-        CASE
-            WHEN inventory_movements.movement_date >= asked_days.first_date THEN inventory_movements.movement_date
-        END AS asked_date
-    FROM clean.inventory_movements
-    INNER JOIN asked_days ON inventory_movements.movement_date <= asked_days.last_date
+        movements.product_id,
+        movements.warehouse_code,
+        MAX(movements.movement_date) AS movement_date,
+        SUM(movements.quantity) AS moved_quantity
+    FROM clean.inventory_movements AS movements
+    INNER JOIN asked_days ON movements.movement_date < asked_days.first_date
+    GROUP BY movements.product_id, movements.warehouse_code
 ),
 
 day_movements AS (
     SELECT
+        movements.product_id,
+        movements.warehouse_code,
+        movements.movement_date,
+        SUM(CASE WHEN movements.movement_type = 'opening' THEN movements.quantity ELSE 0 END) AS initial_quantity,
+        SUM(CASE WHEN movements.movement_type = 'receipt' THEN movements.quantity ELSE 0 END) AS received_quantity,
+        -SUM(CASE WHEN movements.movement_type = 'sale' THEN movements.quantity ELSE 0 END) AS sold_quantity,
+        SUM(CASE WHEN movements.movement_type = 'return' THEN movements.quantity ELSE 0 END) AS returned_quantity,
+        SUM(
+            CASE
+                WHEN movements.movement_type NOT IN ('opening', 'receipt', 'sale', 'return') THEN movements.quantity
+                ELSE 0
+            END
+        ) AS adjusted_quantity,
+        SUM(movements.quantity) AS moved_quantity,
+        COUNT(movements.movement_id) AS movement_count
+    FROM clean.inventory_movements AS movements
+    INNER JOIN asked_days
+        ON movements.movement_date >= asked_days.first_date
+        AND movements.movement_date <= asked_days.last_date
+    GROUP BY movements.product_id, movements.warehouse_code, movements.movement_date
+    UNION ALL
+    SELECT
         product_id,
         warehouse_code,
-        MAX(movement_date) AS movement_date,
-        SUM(CASE WHEN movement_type = 'opening' THEN quantity ELSE 0 END) AS initial_quantity,
-        SUM(CASE WHEN movement_type = 'receipt' THEN quantity ELSE 0 END) AS received_quantity,
-        -SUM(CASE WHEN movement_type = 'sale' THEN quantity ELSE 0 END) AS sold_quantity,
-        SUM(CASE WHEN movement_type = 'return' THEN quantity ELSE 0 END) AS returned_quantity,
-        SUM(CASE WHEN movement_type NOT IN ('opening', 'receipt', 'sale', 'return') THEN quantity ELSE 0 END)
-            AS adjusted_quantity,
-        SUM(quantity) AS moved_quantity,
-        COUNT(movement_id) AS movement_count
+        movement_date,
+        0 AS initial_quantity,
+        0 AS received_quantity,
+        0 AS sold_quantity,
+        0 AS returned_quantity,
+        0 AS adjusted_quantity,
+        moved_quantity,
+        0 AS movement_count
     FROM brought_forward
-    GROUP BY product_id, warehouse_code, asked_date
 ),
 
 -- The balance after each day with movements, and the day on which the next one replaces it.

@@ -1,7 +1,7 @@
 -- One row per product: life to date and the last 30 days of the data (not of the clock), attributes as they are now.
 WITH
 last_day AS (
-    SELECT MAX(order_date) AS as_of_date FROM core.fact_sales
+    SELECT CAST(DATEADD(day, -30, MAX(order_date)) AS DATE) AS before_date FROM core.fact_sales
 ),
 
 sales AS (
@@ -18,19 +18,20 @@ sales AS (
                     THEN fact_sales.net_reporting_amount - fact_sales.cost_reporting_amount
                 ELSE 0
             END
-        ) AS margin_reporting_amount,
-        SUM(
-            CASE WHEN fact_sales.order_date > DATEADD(day, -30, last_day.as_of_date) THEN fact_sales.quantity ELSE 0 END
-        ) AS unit_count_30_days,
-        SUM(
-            CASE
-                WHEN fact_sales.order_date > DATEADD(day, -30, last_day.as_of_date)
-                    THEN COALESCE(fact_sales.net_reporting_amount, 0)
-                ELSE 0
-            END
-        ) AS net_reporting_amount_30_days
+        ) AS margin_reporting_amount
     FROM core.fact_sales
-    CROSS JOIN last_day
+    WHERE fact_sales.is_revenue
+    GROUP BY fact_sales.product_id
+),
+
+-- By a join on the day, for which an engine reads the blocks of these days only.
+recent_sales AS (
+    SELECT
+        fact_sales.product_id,
+        SUM(fact_sales.quantity) AS unit_count,
+        SUM(COALESCE(fact_sales.net_reporting_amount, 0)) AS net_reporting_amount
+    FROM core.fact_sales
+    INNER JOIN last_day ON fact_sales.order_date > last_day.before_date
     WHERE fact_sales.is_revenue
     GROUP BY fact_sales.product_id
 ),
@@ -69,14 +70,15 @@ products AS (
         COALESCE(sales.unit_count, 0) AS unit_count,
         CAST(COALESCE(sales.net_reporting_amount, 0) AS DECIMAL(18, 2)) AS net_reporting_amount,
         CAST(COALESCE(sales.margin_reporting_amount, 0) AS DECIMAL(18, 2)) AS margin_reporting_amount,
-        COALESCE(sales.unit_count_30_days, 0) AS unit_count_30_days,
-        CAST(COALESCE(sales.net_reporting_amount_30_days, 0) AS DECIMAL(18, 2)) AS net_reporting_amount_30_days,
+        COALESCE(recent_sales.unit_count, 0) AS unit_count_30_days,
+        CAST(COALESCE(recent_sales.net_reporting_amount, 0) AS DECIMAL(18, 2)) AS net_reporting_amount_30_days,
         COALESCE(refunds.refund_count, 0) AS refund_count,
         CAST(COALESCE(refunds.refund_reporting_amount, 0) AS DECIMAL(18, 2)) AS refund_reporting_amount,
         COALESCE(interest.view_count, 0) AS view_count,
         COALESCE(interest.add_to_cart_count, 0) AS add_to_cart_count
     FROM core.dim_product
     LEFT JOIN sales ON sales.product_id = dim_product.product_id
+    LEFT JOIN recent_sales ON recent_sales.product_id = dim_product.product_id
     LEFT JOIN refunds ON refunds.product_id = dim_product.product_id
     LEFT JOIN interest ON interest.product_id = dim_product.product_id
     WHERE dim_product.is_current AND dim_product.product_id <> '(unknown)'

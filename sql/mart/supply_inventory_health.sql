@@ -4,6 +4,7 @@ last_day AS (
     -- A shop that has delivered less than 28 days has sold what it sold in those days.
     SELECT
         MAX(movement_date) AS as_of_date,
+        CAST(DATEADD(day, -28, MAX(movement_date)) AS DATE) AS before_date,
         LEAST(28, DATEDIFF(day, MIN(movement_date), MAX(movement_date)) + 1) AS demand_days
     FROM core.fact_inventory_movements
 ),
@@ -15,10 +16,8 @@ demand AS (
         -SUM(movements.quantity) AS sold_quantity_28_days,
         MAX(movements.movement_date) AS last_sold_date
     FROM core.fact_inventory_movements AS movements
-    CROSS JOIN last_day
+    INNER JOIN last_day ON movements.movement_date > last_day.before_date
     WHERE movements.movement_type = 'sale'
-        AND movements.movement_date > DATEADD(day, -28, last_day.as_of_date)
-        AND movements.movement_date <= last_day.as_of_date
     GROUP BY movements.product_id, movements.warehouse_code
 ),
 
