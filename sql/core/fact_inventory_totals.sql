@@ -5,7 +5,8 @@ day_movements AS (
         movement_date,
         SUM(quantity) AS moved_quantity,
         COUNT(movement_id) AS movement_count,
-        SUM(STRTOL(SUBSTRING(MD5(row_hash), 1, 8), 16)) AS day_fingerprint
+        -- A row's hash is an MD5 already.
+        SUM(STRTOL(SUBSTRING(row_hash, 1, 8), 16)) AS day_fingerprint
     FROM clean.inventory_movements
     GROUP BY movement_date
 ),
