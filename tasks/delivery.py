@@ -156,6 +156,9 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
     A table that was blocked is not tried again in the same run: nothing that it reads has changed since.
     """
     report, blocked = space.report, space.blocked
+    # A table that is new, or whose SELECT has changed, is computed whole: its queue knows later changes only. Each is
+    # looked at once, and no other table's build says anything of it.
+    redefined = space.loader.redefined(space.graph.order())
     for table in space.graph.order():
         if table in blocked:
             continue
@@ -165,12 +168,10 @@ def curate_and_build(space: Workspace, delivery: date) -> None:
             told = f"{table}: not built, because {cause} is blocked; it stays as it was"
             report.failures.append(Failure(told, "not-built", table=table, rule=str(cause)))
             continue
-        # A table that is new, or whose SELECT has changed, is computed whole: its queue knows later changes only.
-        redefined = space.loader.is_redefined(table)
-        if not redefined and not space.loader.is_pending(table):
+        if table not in redefined and not space.loader.is_pending(table):
             continue
         try:
-            build_table(space, table, delivery, full=redefined)
+            build_table(space, table, delivery, full=table in redefined)
         except (PublishRefused, RuleNotRun, GlueFailed) as error:
             blocked[table] = table
             report.blocked[str(table)] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -48,6 +48,10 @@ class Counts:
     def loaded(self) -> int:
         return self.staged - self.duplicate
 
+    @property
+    def changed(self) -> int:
+        return self.inserted + self.updated + self.deleted
+
     def __add__(self, other: Counts) -> Counts:
         mine, theirs = astuple(self), astuple(other)
         return Counts(*(a + b for a, b in zip(mine, theirs, strict=True)))
@@ -68,6 +72,13 @@ class Watch:
 
 NO_WATCH = Watch()
 NO_SPAN: Mapping[str, Value] = MappingProxyType({})
+# What says nothing where no row has changed: its rows are those of the images.
+_OF_IMAGES = ("enqueue", "delete", "merge", "insert")
+_LATEST_BUILDS = (
+    "SELECT table_name, definition_hash FROM (SELECT table_name, definition_hash, "
+    "ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY built_at DESC, run_id DESC) AS age FROM audit.table_build) "
+    "AS builds WHERE age = 1"
+)
 
 
 @dataclass
@@ -119,14 +130,10 @@ class Loader:
         """MD5 of what decides a computed table's rows."""
         return restate.definition_hash(self.registry[table], self.graph.text(table))
 
-    def is_redefined(self, table: TableId) -> bool:
-        """Whether the table was never built, or by another SELECT than now: its keys' queue then says too little."""
-        latest = self.warehouse.query(
-            "SELECT definition_hash FROM audit.table_build WHERE table_name = :table_name "
-            "ORDER BY built_at DESC, run_id DESC LIMIT 1",
-            table_name=str(table),
-        )
-        return latest.is_empty() or latest.item() != self.definition_hash(table)
+    def redefined(self, tables: Iterable[TableId]) -> set[TableId]:
+        """Those that were never built, or by another SELECT than now: their keys' queue then says too little."""
+        latest = dict(self.warehouse.query(_LATEST_BUILDS).iter_rows())
+        return {table for table in tables if latest.get(str(table)) != self.definition_hash(table)}
 
     def load_batch(
         self,
@@ -320,12 +327,12 @@ class Loader:
                 changed = [int(n) for n in self.warehouse.query(statement.sql).row(0)]
                 counts = Counts(counts.staged, counts.duplicate, *changed)
                 # The images of the changed rows stand now, and the table is as it was.
-                reconcile.enqueue(
-                    self.warehouse, self.checks, contract.table, merge.images(contract.table, first=first)
-                )
+                if counts.changed:
+                    images = merge.images(contract.table, first=first)
+                    reconcile.enqueue(self.warehouse, self.checks, contract.table, images)
                 if not first:
                     watch.imaged()
-            else:
+            elif counts.changed or statement.step not in _OF_IMAGES:
                 span = self._run([statement], span)
         return counts
 

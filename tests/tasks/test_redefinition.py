@@ -16,6 +16,7 @@ from tasks.migrate import SchemaMismatch
 from tasks.report import RunReport
 from tasks.settings import Settings
 from tasks.warehouse import open_warehouse
+from tasks.warehouse.duckdb import DuckDBWarehouse
 from tasks.workspace import Workspace
 
 BY_COLOUR = {"strategy": "upsert", "increment": {"key": "colour", "from": {"clean.things": "colour"}}}
@@ -137,3 +138,44 @@ def test_a_column_that_cannot_be_carried_over_is_refused_and_nothing_is_touched(
         house.run(1)
     assert house.rows("core.colour", "colour", "thing_count") == [("blue", 2), ("red", 1)]
     assert len(house.rows("audit.load_ledger", "batch_id")) == 1
+
+
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that the warehouse is given from now on."""
+    texts: list[str] = []
+
+    def tell(own: Any) -> Any:
+        def told(warehouse: DuckDBWarehouse, statement: str, **binds: Any) -> Any:
+            texts.append(statement)
+            return own(warehouse, statement, **binds)
+
+        return told
+
+    for name in ("execute", "query"):
+        monkeypatch.setattr(DuckDBWarehouse, name, tell(getattr(DuckDBWarehouse, name)))
+    return texts
+
+
+def test_a_run_asks_once_a_pass_by_which_definitions_the_tables_were_built(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.make("mart.colour_list", [{"name": "colour", "key": 1}], "SELECT DISTINCT colour FROM clean.things\n")
+    house.deliver(1, d="red")
+    texts = told(monkeypatch)
+    assert house.run(1).failures == []
+    asked = [t for t in texts if "definition_hash" in t and "FROM audit.table_build" in t and "quality" not in t]
+    # After the files, and again after the scores.
+    assert len(asked) == 2
+
+
+def test_a_publish_that_changes_nothing_carries_nothing_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.deliver(1, a="red", b="blue", c="blue")
+    texts = told(monkeypatch)
+    report = house.run(1)
+    assert (report.failures, [e.duplicate_rows for e in report.entries]) == ([], [3])
+    assert [t for t in texts if t.startswith(("MERGE", "INSERT INTO stage.pending__core", "DELETE FROM clean"))] == []
+    assert house.rows("stage.pending__core__colour", "colour") == []
+    house.deliver(2, a="blue", d="red")
+    assert house.run(2).failures == []
+    assert [t for t in texts if t.startswith("MERGE INTO clean.things")] != []
+    assert house.rows("core.colour", "colour", "thing_count") == [("blue", 3), ("red", 1)]
