@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from contracts.model import Contract
 from contracts.registry import Registry
@@ -38,3 +39,11 @@ def test_what_one_suite_asked_another_one_needs_too(
     for contract, found in zip(chosen, together, strict=True):
         monkeypatch.setattr(validation, "_NEEDS", {})
         assert metrics(contract) == found
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: str(c.table))
+def test_the_ids_of_metrics_are_those_of_great_expectations(contract: Contract) -> None:
+    prepared = PreparedSuite(load_suite(suite_json(contract)), PolarsExecutionEngine)._prepared
+    for metric in (metric for one in prepared if one for metric in one.metrics.values()):
+        domain, values = dict(metric.metric_domain_kwargs), dict(metric.metric_value_kwargs)
+        assert metric.id == MetricConfiguration(metric.metric_name, domain, values).id
