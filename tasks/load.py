@@ -319,13 +319,13 @@ class Loader:
         span = NO_SPAN
         for statement in plan:
             if statement.step == "check":
-                found = self.warehouse.query(statement.sql).row(0, named=True)
+                found = self.warehouse.row(statement.sql)
                 if found["row_count"]:
                     told = statement.note if "{" in statement.note else f"{statement.note} ({{row_count}} found)"
                     raise PublishRefused(f"{contract.table} stays as it was. {told.format(**found)}")
             elif statement.step == "count":
-                changed = [int(n) for n in self.warehouse.query(statement.sql).row(0)]
-                counts = Counts(counts.staged, counts.duplicate, *changed)
+                changed = self.warehouse.row(statement.sql)
+                counts = Counts(counts.staged, counts.duplicate, *(int(changed[name]) for name in merge.COUNTS))
                 # The images of the changed rows stand now, and the table is as it was.
                 if counts.changed:
                     images = merge.images(contract.table, first=first)
@@ -340,7 +340,7 @@ class Loader:
         """Run statements in order; returns the span that the last of them was run with."""
         for statement in statements:
             if statement.step == "span":
-                span = self.warehouse.query(statement.sql).row(0, named=True)
+                span = self.warehouse.row(statement.sql)
             else:
                 self.warehouse.execute(statement.sql, run_at=self.run_at, **span)
         return span

@@ -163,9 +163,15 @@ class Warehouse(ABC):
         self._end(commit=True)
         return done
 
+    def row(self, statement: str, **binds: Value) -> dict[str, Any]:
+        """The one row of a query, values by their columns' names."""
+        found = self.query(statement, **binds)
+        return one(found.columns, found.rows())
+
     def scalar(self, statement: str, **binds: Value) -> Any:
         """The one value of a query with one row and one column."""
-        return self.query(statement, **binds).item()
+        (value,) = self.row(statement, **binds).values()
+        return value
 
     def __enter__(self) -> Warehouse:
         return self
@@ -174,6 +180,12 @@ class Warehouse(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def one(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The one row of a query by names; raise ValueError where there are none or several."""
+    (row,) = rows
+    return dict(zip(names, row, strict=True))
 
 
 def distinct(names: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -17,7 +18,16 @@ from sql import ddl
 from sql.dialect import SESSION, to_duckdb
 from sql.migration import Engine, Standing, reported
 from tasks.lake import LakeFile
-from tasks.warehouse.base import CatalogColumn, CatalogTable, Value, Warehouse, WarehouseBusy, WarehouseError, distinct
+from tasks.warehouse.base import (
+    CatalogColumn,
+    CatalogTable,
+    Value,
+    Warehouse,
+    WarehouseBusy,
+    WarehouseError,
+    distinct,
+    one,
+)
 
 _COLUMNS = (
     "SELECT table_schema, table_name, column_name, is_nullable, data_type, character_maximum_length, "
@@ -88,6 +98,16 @@ class DuckDBWarehouse(Warehouse):
     def query(self, statement: str, **binds: Value) -> pl.DataFrame:
         text = self._transpiled(statement)
         return self._frame(text, self._used(text, binds))
+
+    def row(self, statement: str, **binds: Value) -> dict[str, Any]:
+        # A frame of one row takes longer to come by than the row: a relation is planned once for its columns and once
+        # to run, and Arrow stands in between.
+        text = self._transpiled(statement)
+        try:
+            rows = self._connection.execute(text, self._used(text, binds)).fetchall()
+        except duckdb.Error as error:
+            raise WarehouseError(" ".join(str(error).split())[:600], text) from error
+        return one(distinct([column[0] for column in self._connection.description or ()]), rows)
 
     def load_parquet(self, table: str, columns: Sequence[str], files: Sequence[LakeFile]) -> None:
         if not files:

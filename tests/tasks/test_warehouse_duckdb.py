@@ -305,3 +305,33 @@ def test_many_rows_of_which_one_does_not_fit_leave_nothing(monkeypatch: pytest.M
         assert warehouse.query("SELECT id FROM core.things").is_empty()
         warehouse.insert_rows("core.things", ["id"], [{"id": 2}, {"id": 3}])
         assert warehouse.query("SELECT id FROM core.things ORDER BY id")["id"].to_list() == [2, 3]
+
+
+def test_one_row_has_the_values_that_a_frame_has() -> None:
+    select = (
+        'SELECT SUM(id) AS total, MAX(amount) AS amount, MAX(day) AS day, MAX("at") AS "at", MAX(never) AS never, '
+        "CAST(:text AS VARCHAR(8)) AS text FROM core.kinds"
+    )
+    with DuckDBWarehouse(None) as warehouse:
+        warehouse.execute("CREATE SCHEMA core")
+        warehouse.execute(
+            'CREATE TABLE core.kinds (id BIGINT, amount DECIMAL(18, 2), day DATE, "at" TIMESTAMP, never VARCHAR(8))'
+        )
+        row = {
+            "id": 7,
+            "amount": Decimal("1.10"),
+            "day": date(2026, 1, 2),
+            "at": datetime(2026, 1, 2, 3),
+            "never": None,
+        }
+        warehouse.insert_rows("core.kinds", list(row), [row, row])
+        found = warehouse.row(select, text="it's")
+        assert found == warehouse.query(select, text="it's").row(0, named=True)
+        assert found == {"total": 14, **dict(list(row.items())[1:]), "text": "it's"}
+        for select in ("SELECT id FROM core.kinds", "SELECT id FROM core.kinds WHERE id = 0"):
+            with pytest.raises(ValueError, match="unpack"):
+                warehouse.row(select)
+        with pytest.raises(ValueError, match="unpack"):
+            warehouse.scalar("SELECT MIN(id) AS a, MAX(id) AS b FROM core.kinds")
+        with pytest.raises(WarehouseError, match="nothing_here"):
+            warehouse.scalar("SELECT MIN(nothing_here) AS a FROM core.kinds")
