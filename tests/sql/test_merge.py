@@ -299,6 +299,7 @@ def test_a_queue_holds_no_double_of_one_publish_and_doubles_of_several_are_taken
     assert bench.rows("stage.pending__mart__daily") == [(D1,)]
     bench.load("clean.orders", [order("3", D1)])
     bench.build("core.fact_sales")
+    assert bench.waiting("mart.daily") == 1
     bench.stage("mart.daily")
     assert bench.rows("stage.taken__mart__daily") == [(D1,)]
     bench.load("clean.orders", [order("4", D1)])
@@ -327,6 +328,32 @@ def test_a_source_that_touches_every_key_wakes_all_that_stand() -> None:
     bench.load("clean.days", [(D2,)])
     assert bench.build("core.stock") == counts(inserted=2)
     assert bench.build("core.stock", full=True) == counts()
+    bench.load("clean.days", [(D3,)])
+    assert bench.rows("stage.pending__core__stock") == [("a",), ("b",)]
+
+
+def test_a_match_of_two_columns_wakes_the_rows_that_are_equal_in_both() -> None:
+    lines = contract("clean.lines", "line_id varchar(4) key\nsku varchar(4)\nshop varchar(4)", {"strategy": "append"})
+    prices = contract("clean.prices", "sku varchar(4) key\nshop varchar(4) key\ncents integer", {"strategy": "append"})
+    match = {"on": {"sku": "sku", "shop": "shop"}}
+    priced = contract(
+        "core.fact_lines",
+        "line_id varchar(4) key\nsku varchar(4)\nshop varchar(4)\ncents integer",
+        {
+            "strategy": "upsert",
+            "increment": {"key": "line_id", "from": {"clean.lines": "line_id", "clean.prices": match}},
+        },
+    )
+    text = """
+        SELECT l.line_id, l.sku, l.shop, p.cents FROM clean.lines AS l
+        LEFT JOIN clean.prices AS p ON p.sku = l.sku AND p.shop = l.shop
+    """
+    bench = Bench([lines, prices, priced], {"core.fact_lines": text})
+    bench.load("clean.lines", [("1", "a", "x"), ("2", "a", "y"), ("3", "b", "x")])
+    assert bench.build("core.fact_lines") == counts(inserted=3)
+    bench.load("clean.prices", [("a", "x", 5)])
+    assert bench.rows("stage.pending__core__fact_lines") == [("1",)]
+    assert bench.build("core.fact_lines") == counts(updated=1)
 
 
 KEYS = "abc"
