@@ -20,6 +20,7 @@ PYTHON = {
         "tests/sql/test_incremental_equals_full.py",
     ],
     "sql/queues.py": [
+        "tests/sql/test_queues.py",
         "tests/sql/test_rendered.py",
         "tests/sql/test_merge_history.py",
         "tests/sql/test_merge.py",
